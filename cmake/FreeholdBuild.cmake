@@ -1,0 +1,75 @@
+# How everything here is compiled, and the two functions that declare it:
+#
+#   freehold_room(NAME SOURCES a.cc … DEPENDS other_room … LIBRARIES SQLite::SQLite3 …)
+#   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds])
+#
+# A room is one static library; it can use only the rooms that it names, so the dependency rules of
+# docs/architecture.md hold at link time as well as in tools/tidy.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL REQUIRED)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+
+add_library(freehold_flags INTERFACE)
+target_include_directories(freehold_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(freehold_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow -Werror
+  -fno-omit-frame-pointer
+  $<$<CONFIG:Debug>:-O1 -g1>
+  $<$<CONFIG:Release>:-O2 -g1>)
+target_compile_definitions(freehold_flags INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
+  $<$<BOOL:${FREEHOLD_TESTING}>:FREEHOLD_TESTING=1>)
+target_link_options(freehold_flags INTERFACE -fuse-ld=lld)
+target_link_libraries(freehold_flags INTERFACE Threads::Threads)
+if(FREEHOLD_SANITIZE)
+  target_compile_options(freehold_flags INTERFACE
+    -fsanitize=${FREEHOLD_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(freehold_flags INTERFACE -fsanitize=${FREEHOLD_SANITIZE})
+endif()
+
+# The headers that nearly every source sees, compiled once a build.
+file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cc "")
+add_library(freehold_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cc)
+target_link_libraries(freehold_precompiled PUBLIC freehold_flags)
+target_compile_options(freehold_precompiled PRIVATE -Xclang -fno-pch-timestamp)
+target_precompile_headers(freehold_precompiled PRIVATE
+  <algorithm> <array> <atomic> <chrono> <expected> <functional> <map> <memory> <mutex> <optional>
+  <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>
+  <boost/asio/awaitable.hpp> <boost/describe.hpp> <boost/pfr/core.hpp>)
+
+function(freehold_compile target)
+  target_link_libraries(${target} PUBLIC freehold_flags)
+  target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)
+  target_precompile_headers(${target} REUSE_FROM freehold_precompiled)
+endfunction()
+
+function(freehold_room name)
+  cmake_parse_arguments(room "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  add_library(freehold_${name} STATIC ${room_SOURCES})
+  freehold_compile(freehold_${name})
+  list(TRANSFORM room_DEPENDS PREPEND freehold_)
+  target_link_libraries(freehold_${name} PUBLIC ${room_DEPENDS} PRIVATE ${room_LIBRARIES})
+endfunction()
+
+if(FREEHOLD_TESTING)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+function(freehold_test name)
+  if(NOT FREEHOLD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(test "" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;LABELS" ${ARGN})
+  if(NOT test_TIMEOUT)
+    set(test_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${test_SOURCES})
+  freehold_compile(${name})
+  list(TRANSFORM test_DEPENDS PREPEND freehold_)
+  target_link_libraries(${name} PRIVATE ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+endfunction()

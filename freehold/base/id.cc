@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/base/id.h"
+
+#include "freehold/base/clock.h"
+#include "freehold/base/errors.h"
+#include "freehold/base/random.h"
+
+namespace freehold {
+namespace {
+
+int digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+// RFC 9562, 5.7, with method 3 of 6.2: the 12 bits behind the milliseconds hold the fraction of
+// the millisecond, so that ids made within one millisecond stay in order.
+IdBytes make_id_bytes() {
+  const auto microseconds = static_cast<std::uint64_t>(now().time_since_epoch().count());
+  const std::uint64_t milliseconds = microseconds / 1000;
+  const std::uint64_t fraction = (microseconds % 1000) * 4096 / 1000;
+  IdBytes bytes;
+  Random::current().fill(bytes);
+  for (std::size_t i = 0; i < 6; ++i)
+    bytes[i] = static_cast<std::uint8_t>(milliseconds >> (8 * (5 - i)));
+  bytes[6] = static_cast<std::uint8_t>(0x70U | (fraction >> 8U));
+  bytes[7] = static_cast<std::uint8_t>(fraction);
+  bytes[8] = static_cast<std::uint8_t>(0x80U | (bytes[8] & 0x3fU));
+  return bytes;
+}
+
+std::string to_text(const IdBytes& bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(36);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += digits[bytes[i] >> 4U];
+    text += digits[bytes[i] & 0xfU];
+  }
+  return text;
+}
+
+Result<IdBytes> id_bytes_from_text(std::string_view text) {
+  const auto malformed = [] { return Error{errors::malformed, "not a UUID"}; };
+  if (text.size() != 36) return malformed();
+  IdBytes bytes;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10)
+      if (text[at++] != '-') return malformed();
+    const int high = digit(text[at]), low = digit(text[at + 1]);
+    if (high < 0 || low < 0) return malformed();
+    bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
+    at += 2;
+  }
+  return bytes;
+}
+
+}  // namespace freehold
