@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The books: what a service's database keeps for the toolkit, in the same transactions as the
+// service's own data. This is the seam for another kind of database: a store that can keep these
+// books can carry events, consumers, replicas, sagas and idempotent calls. The SQL databases share
+// one implementation (sql_books.h).
+//
+// All calls happen inside a transaction, on the thread that runs it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/result.h"
+
+namespace freehold {
+
+// The name of an event: where it lies and which commit put it there. A position alone names no
+// place in history; the stamp (64 random bits a commit) tells a log that went back.
+// Text: "PP-<19 digits>-<16 hex>", for example "00-0000000000000000042-9f86d081884c7d65"; it orders
+// as the log does. Position 0 is the place before the first event; its stamp is 0.
+struct EventId {
+  std::uint32_t partition = 0;
+  std::uint64_t position = 0;
+  std::uint64_t stamp = 0;
+
+  std::string text() const;
+  static Result<EventId> from_text(std::string_view text);
+  friend bool operator==(const EventId&, const EventId&) = default;
+};
+
+// An event that a transaction appends.
+struct NewEvent {
+  std::string type;                // "product.state.v1"
+  std::string subject;             // the aggregate's id
+  std::string partition_key;       // which events stay in order with one another
+  std::string recipient;           // the one service that may read it; empty: any service
+  std::int64_t state_version = 0;  // > 0: a state event, kept for ever as the subject's latest
+  bool deleted = false;            // a state event that ends its subject
+  std::string json;  // the CloudEvent's members, without braces, id, sequence and specversion
+};
+
+// An event as it lies in the log.
+struct StoredEvent {
+  EventId id;
+  std::string type;
+  std::string recipient;
+  std::string json;
+};
+
+struct LogIdentity {
+  std::string log_id;            // UUID drawn when the log was created
+  std::uint32_t partitions = 1;  // fixed when the log was created
+};
+
+struct Head {
+  EventId last;  // of the newest event
+  EventId low;   // the last one that retention has cut
+};
+
+// How far a consumer has read one partition of another service's log.
+struct Cursor {
+  EventId at;
+  std::string log_id;
+};
+
+// An event that could not be applied, or that queues behind one, kept with its partition key.
+struct AsideEvent {
+  std::string consumer;
+  std::string key;
+  EventId id;
+  std::string json;  // the whole CloudEvent
+  int attempts = 0;
+  Time next_try{};
+  bool parked = false;  // waits for a person
+  std::string why;
+};
+
+struct ReaderRecord {
+  std::string service;
+  std::string consumer;
+  std::uint32_t partition = 0;
+  EventId acknowledged;
+  Time seen{};
+};
+
+enum class SagaStatus { running, ended, failed, diverged, parked };
+
+struct SagaRecord {
+  std::string id;     // unique within the service: "<type>/<key>"
+  std::string type;   // "place_order.v1"
+  std::string input;  // JSON
+  SagaStatus status = SagaStatus::running;
+  std::string why;  // of a saga that failed, diverged or is parked
+  Time started{};
+};
+
+enum class StepState { waiting, done, refused, late };
+
+// One step of a saga's journal.
+struct JournalEntry {
+  int step = 0;
+  std::string name;  // the step's kind and what it names: "request product.reserve_stock.v1"
+  std::uint64_t request_hash = 0;
+  StepState state = StepState::waiting;
+  std::string outcome;  // JSON: the reply, the value, or the error
+  Time due{};           // of a waiting step with a timer; else the epoch
+};
+
+struct DueTimer {
+  Time due{};
+  std::string saga;
+  int step = 0;
+};
+
+// The stored answer of an idempotent call.
+struct StoredAnswer {
+  std::uint64_t sequence = 0;  // time-ordered; given out by remember_answer
+  std::string scope;           // caller and route
+  std::string key;
+  std::uint64_t request_hash = 0;
+  int status = 0;
+  std::string body;
+  std::string location;
+  Time at{};
+};
+
+class Books {
+ public:
+  virtual ~Books() = default;
+
+  // --- The log -----------------------------------------------------------------------------------
+  virtual LogIdentity log() = 0;
+  virtual Head head(std::uint32_t partition) = 0;
+  // Gives positions and one stamp to the events, in their order, and stores them; heads are updated
+  // last, in ascending partition order. Called by the lane at the end of a batch, after all bodies.
+  virtual std::vector<StoredEvent> seal(std::span<const NewEvent> events) = 0;
+  // The stamp of the event at that position, if it is still kept (also: of the head and of low).
+  virtual std::optional<std::uint64_t> stamp_at(std::uint32_t partition,
+                                                std::uint64_t position) = 0;
+  // Events after `position`, in order, until `events_max` or `bytes_max` of JSON is reached.
+  virtual std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
+                                                std::size_t events_max, std::size_t bytes_max) = 0;
+  // The latest state event of each subject of a type family ("product.state"), by subject.
+  virtual std::vector<StoredEvent> states_after(std::string_view family, std::string_view subject,
+                                                std::size_t events_max) = 0;
+  // Cuts the prefix through `position`, except latest state events; at most `events_max` events in
+  // one call. Returns how many were deleted; low is moved when the prefix is gone.
+  virtual std::size_t cut(std::uint32_t partition, std::uint64_t position,
+                          std::size_t events_max) = 0;
+  // The last position that was appended before `time`; 0 if none.
+  virtual std::uint64_t position_before(std::uint32_t partition, Time time) = 0;
+  virtual void note_reader(const ReaderRecord& reader) = 0;
+  virtual std::vector<ReaderRecord> readers() = 0;
+  virtual void forget_reader(std::string_view service, std::string_view consumer) = 0;
+
+  // --- Consumers ---------------------------------------------------------------------------------
+  virtual std::optional<Cursor> cursor(std::string_view consumer, std::uint32_t partition) = 0;
+  virtual void begin_cursor(std::string_view consumer, std::uint32_t partition,
+                            const Cursor& cursor) = 0;  // sets it, whatever it was
+  // Moves the cursor if it is still at `from` and the lease still has `epoch`; false if not.
+  virtual bool move_cursor(std::string_view consumer, const EventId& from, const EventId& to,
+                           std::uint64_t epoch) = 0;
+  // One id a minute for 7 days, from which a rejoin finds the last common place.
+  virtual void note_waypoint(std::string_view consumer, const EventId& id, Time at) = 0;
+  virtual std::vector<EventId> waypoints(std::string_view consumer, std::uint32_t partition) = 0;
+  // How often the process died while it applied the event at this position (0: not noted).
+  virtual int tries(std::string_view consumer, const EventId& id) = 0;
+  virtual void note_try(std::string_view consumer, const EventId& id) = 0;
+  virtual void forget_tries(std::string_view consumer) = 0;
+
+  virtual void set_aside(const AsideEvent& event) = 0;
+  virtual std::vector<std::string> aside_keys(std::string_view consumer) = 0;
+  // The first event of each key whose first event is due and not parked, oldest first.
+  virtual std::vector<AsideEvent> aside_due(std::string_view consumer, Time now,
+                                            std::size_t events_max) = 0;
+  virtual std::vector<AsideEvent> aside_of(std::string_view consumer, std::string_view key) = 0;
+  virtual std::vector<AsideEvent> aside_all(std::size_t events_max) = 0;
+  virtual void update_aside(const AsideEvent& event) = 0;  // attempts, next_try, parked, why
+  virtual void drop_aside(const AsideEvent& event) = 0;
+  virtual std::optional<Time> next_aside_try(std::string_view consumer) = 0;
+
+  // Takes or keeps the lease of that name until `until`; the epoch grows with each new owner.
+  // nullopt: another owner holds it.
+  virtual std::optional<std::uint64_t> take_lease(std::string_view name, std::string_view owner,
+                                                  Time until) = 0;
+
+  // --- Sagas -------------------------------------------------------------------------------------
+  virtual bool start_saga(const SagaRecord& saga) = 0;  // false: that id was started already
+  virtual std::optional<SagaRecord> saga(std::string_view id) = 0;
+  virtual void end_saga(std::string_view id, SagaStatus status, std::string_view why) = 0;
+  virtual std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
+                                        std::size_t sagas_max) = 0;
+  virtual std::int64_t count_sagas(SagaStatus status) = 0;
+  virtual std::vector<JournalEntry> journal(std::string_view saga) = 0;
+  // Adds a step with its timer if it has one. The first entry of a (saga, step) wins.
+  virtual void add_step(std::string_view saga, const JournalEntry& entry) = 0;
+  // Ends a waiting step with its outcome and clears its timer. false: it was not waiting any more;
+  // then the outcome is kept beside as late and changes nothing.
+  virtual bool end_step(std::string_view saga, int step, StepState state,
+                        std::string_view outcome) = 0;
+  virtual std::vector<DueTimer> due_timers(Time now, std::size_t timers_max) = 0;
+  virtual std::optional<Time> next_timer() = 0;
+  virtual std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) = 0;
+
+  // --- Answers of idempotent calls ---------------------------------------------------------------
+  virtual void remember_answer(const StoredAnswer& answer) = 0;
+  virtual std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
+                                                  std::size_t answers_max) = 0;
+  virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
+  virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;
+
+  // --- Small documents by name (key sets, fingerprints, states of a rebuild)
+  // ----------------------
+  virtual std::optional<std::string> document(std::string_view name) = 0;
+  virtual void put_document(std::string_view name, std::string_view text) = 0;
+};
+
+}  // namespace freehold

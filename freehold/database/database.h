@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+#include "freehold/database/transaction.h"
+
+namespace freehold {
+
+// Which queue of the lane a job waits in: consumers are taken first, and neither starves.
+enum class Urgency { consumer, request };
+
+// One transaction to be run by a lane. `body` may run more than once and decides by what it
+// returns; `done` is told the outcome once, on the completion executor, after durability:
+// the body's refusal; overloaded or shutting_down (never run); database_unavailable or disk_full
+// (environment, nothing happened); commit_unknown; internal with what() (the body threw, also when
+// run alone).
+struct Job {
+  std::move_only_function<Result<>(SqlTransaction&)> body;
+  std::move_only_function<void(Result<>)> done;
+};
+
+// A service's own database. Bodies of transactions are plain synchronous code that touches only its
+// transaction and what it captured; they may run more than once; they cannot be coroutines, so no
+// transaction is ever open across a wait. Shared by all threads of the service.
+class Database {
+ public:
+  virtual ~Database() = default;
+
+  // Runs body(SqlTransaction&) atomically and returns what it returned, when it is durable. Many
+  // are committed together. A refusal undoes this body alone. Fails with: overloaded (the queue is
+  // full), shutting_down, database_unavailable, disk_full: nothing happened; commit_unknown:
+  // perhaps it did; internal: the body threw, nothing happened.
+  template <class Body>
+  auto write(Body body)
+      -> Task<typename AsResult<std::invoke_result_t<const Body&, SqlTransaction&>>::type>;
+
+  // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
+  // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long.
+  template <class Body>
+  auto read(Body body)
+      -> Task<typename AsResult<std::invoke_result_t<const Body&, SqlTransaction&>>::type>;
+
+  // Below the API: a read from plain code (start-up, the feed, operator commands).
+  virtual Result<> read_now(std::move_only_function<void(SqlTransaction&)> body) = 0;
+  virtual void submit(Urgency urgency, Job job) = 0;
+
+  // Told, on the lane's thread, the events of each commit, after durability and in commit order:
+  // fills the log's tail in memory and wakes its readers. Set before the first write.
+  virtual void on_appended(std::function<void(std::span<const StoredEvent>)> listener) = 0;
+
+  // How many of the queue's places are taken, 0 … 1: what admission looks at.
+  virtual double load() const = 0;
+};
+
+}  // namespace freehold
+
+#include "freehold/database/internal/database_inline.h"

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SQL as typed values. A statement is written once, at namespace scope, and says what goes in and
+// what comes out; its parameters are counted when it is compiled:
+//
+//   constexpr freehold::sql::Query<ProductView(ProductId)> view_of{
+//       "select id, sku, on_hand - reserved as available from product where id = $1"};
+//   constexpr freehold::sql::Change<void(ProductId, int)> take{
+//       "update stock set reserved = reserved + $2 where product_id = $1"};
+//
+// Columns are matched to the row's members by name when the statement is first prepared on a
+// connection: a member without a column, or a column without a member, is a bug and aborts.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+namespace freehold::sql {
+
+// One text for every database, or one for each where the dialects differ.
+struct Dialects {
+  std::string_view sqlite;
+  std::string_view postgres;
+};
+
+// The text of a statement and the number of its parameters ($1 … $n).
+struct Text {
+  Dialects dialects;
+  std::size_t parameters;
+};
+
+namespace internal {
+
+// The highest n of the $n in a text; quoted parts are not looked into.
+consteval std::size_t parameters_in(std::string_view text) {
+  std::size_t highest = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\'') quoted = !quoted;
+    if (quoted || text[i] != '$') continue;
+    std::size_t number = 0;
+    while (i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9')
+      number = number * 10 + static_cast<std::size_t>(text[++i] - '0');
+    if (number > highest) highest = number;
+  }
+  return highest;
+}
+
+consteval Text counted(Dialects dialects, std::size_t declared) {
+  if (parameters_in(dialects.sqlite) != declared || parameters_in(dialects.postgres) != declared)
+    throw "the text has other parameters ($1 … $n) than the statement declares";
+  return {dialects, declared};
+}
+
+}  // namespace internal
+
+template <class Signature>
+class Query;
+
+// Rows come out: Query<Row(Arguments...)>. Row is a described struct, or a scalar for one column.
+template <class Row, class... Arguments>
+class Query<Row(Arguments...)> {
+ public:
+  consteval Query(const char* text)  // NOLINT: a text is a query
+      : text_(internal::counted({text, text}, sizeof...(Arguments))) {}
+  consteval Query(Dialects texts)  // NOLINT
+      : text_(internal::counted(texts, sizeof...(Arguments))) {}
+  const Text& text() const { return text_; }
+
+ private:
+  Text text_;
+};
+
+template <class Signature>
+class Change;
+
+// Rows change, none come out: Change<void(Arguments...)>.
+template <class... Arguments>
+class Change<void(Arguments...)> {
+ public:
+  consteval Change(const char* text)  // NOLINT: a text is a change
+      : text_(internal::counted({text, text}, sizeof...(Arguments))) {}
+  consteval Change(Dialects texts)  // NOLINT
+      : text_(internal::counted(texts, sizeof...(Arguments))) {}
+  const Text& text() const { return text_; }
+
+ private:
+  Text text_;
+};
+
+}  // namespace freehold::sql

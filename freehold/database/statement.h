@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "freehold/schema/row.h"
+
+namespace freehold {
+
+// One prepared statement of one connection: what a database driver implements. Parameters are bound
+// through ParameterSink (numbered from 1), the current row is read through RowSource (columns
+// numbered from 0). Used by the thread that runs the transaction, between begin and end of one use:
+// bind, then next() until false or execute(), then reset().
+class SqlStatement : public ParameterSink, public RowSource {
+ public:
+  virtual bool next() = 0;             // the next row; false after the last
+  virtual void reset() = 0;            // ends this use, frees its bindings
+  virtual std::int64_t execute() = 0;  // runs to the end; returns the rows changed
+  virtual std::span<const std::string_view> columns() const = 0;
+
+  // The column of each member of the row type last asked for; filled once by columns_of<Row>().
+  std::vector<int> column_of_member;
+  const void* row_type = nullptr;
+};
+
+}  // namespace freehold

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/database/books.h"
+#include "freehold/database/sql.h"
+#include "freehold/database/statement.h"
+
+namespace freehold {
+
+// What a body returns, as a Result: T and Result<T> both become Result<T>.
+template <class T>
+struct AsResult {
+  using type = Result<T>;
+};
+template <class T>
+struct AsResult<Result<T>> {
+  using type = Result<T>;
+};
+
+// One transaction of a service's own database, as a body sees it: what every kind of database has.
+// It lives on the database's thread while the body runs and must not be kept. All of it becomes
+// visible and durable at once, or none of it.
+class Transaction {
+ public:
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  virtual ~Transaction() = default;
+
+  // Adds an event to this service's log. Its position is given out when the batch commits; nobody
+  // sees it earlier. Refused by an exception that fails the body: larger than 64 KiB.
+  void append(NewEvent event);
+
+  // Runs after this transaction is durable, on the database's completion executor; never before,
+  // perhaps never (a crash): for wake-ups, caches and metrics only.
+  void on_commit(std::move_only_function<void()> what);
+
+  // Runs, at once and on the thread of the body, when this body or the attempt around it is undone.
+  // It may be run again afterwards: for what a body set aside in memory.
+  void on_rollback(std::move_only_function<void()> what);
+
+  // Runs `body(*this)` -> T or Result<T> as an inner atomic scope: a refusal undoes what this body
+  // did, its appended events and its on_commit entries, and is returned; the transaction goes on.
+  // Costs nothing unless the body is refused after it has written (then the transaction is run once
+  // more by itself, with a savepoint here). An exception leaves the scope and fails the
+  // transaction.
+  template <class Body>
+  auto attempt(Body&& body) -> typename AsResult<std::invoke_result_t<Body>>::type;
+
+  // What the database keeps for the toolkit: log, cursors, set-aside events, journals, timers.
+  virtual Books& books() = 0;
+
+ protected:
+  Transaction() = default;
+
+  // A place to which an attempt can go back.
+  struct Mark {
+    std::size_t events;
+    std::size_t on_commit;
+    std::size_t on_rollback;
+    std::int64_t writes;
+  };
+  Mark mark() const;
+  void undo_in_memory(const Mark& mark);
+
+  virtual std::int64_t writes() const = 0;  // statements that wrote, so far
+  // Opens a real savepoint when the transaction runs alone, else does nothing.
+  virtual void open_savepoint() = 0;
+  virtual void release_savepoint() = 0;
+  // Undoes to the savepoint. When there is none (the transaction runs with others) it throws
+  // internal::MustRunAlone, which only the lane catches.
+  virtual void undo_to_savepoint() = 0;
+
+  std::vector<NewEvent> events_;
+  std::vector<std::move_only_function<void()>> on_commit_;
+  std::vector<std::move_only_function<void()>> on_rollback_;
+};
+
+namespace internal {
+
+// A body is refused from within (SqlTransaction::require). Caught by attempt() and by the lane.
+struct Refused {
+  Error error;
+};
+
+// A body was refused after it had written, in a batch that it shares with others: the lane rolls
+// the batch back and runs each of its bodies in a transaction of its own.
+struct MustRunAlone {};
+
+}  // namespace internal
+
+// A transaction of a database that speaks SQL.
+class SqlTransaction : public Transaction {
+ public:
+  // The first row, if any. Waits for it.
+  template <class Row, class... Declared, class... Given>
+  std::optional<Row> first(const sql::Query<Row(Declared...)>& query, const Given&... given);
+
+  // All rows, in the order of the statement. Waits for them.
+  template <class Row, class... Declared, class... Given>
+  std::vector<Row> all(const sql::Query<Row(Declared...)>& query, const Given&... given);
+
+  // Changes rows; not waited for.
+  template <class... Declared, class... Given>
+  void run(const sql::Change<void(Declared...)>& change, const Given&... given);
+
+  // Changes rows and returns how many. Waits for the count.
+  template <class... Declared, class... Given>
+  std::int64_t count(const sql::Change<void(Declared...)>& change, const Given&... given);
+
+  // Exactly one row must change, else the body (or the attempt around it) is refused with `code`.
+  // May leave the body at once or let it go on to its end; the refusal counts in either case.
+  template <class... Declared, class... Given>
+  void require(const ErrorCode& code, const sql::Change<void(Declared...)>& change,
+               const Given&... given);
+
+  // For the toolkit's own rooms: a statement that is built at run time, cached by its text.
+  virtual SqlStatement& statement(std::string_view text) = 0;
+  // Runs statements without parameters or rows, separated by `;` (tables of replicas, migrations).
+  virtual void run_script(std::string_view script) = 0;
+
+ protected:
+  virtual SqlStatement& prepared(const sql::Text& text) = 0;
+};
+
+}  // namespace freehold
+
+#include "freehold/database/internal/transaction_inline.h"
