@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Passwords: argon2id (RFC 9106) with 19 MiB, 2 passes, 1 lane (OWASP's least), about 25 ms of a
+// core each. What is stored is the encoded string, $argon2id$v=19$m=19456,t=2,p=1$salt$hash.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+
+namespace freehold::identity {
+
+// The encoded hash of a password, with a salt of its own. Blocks for about 25 ms and 19 MiB: for a
+// PasswordPool's thread, or a program without an I/O thread. Refused: overloaded (no memory).
+Result<std::string> hash_password(std::string_view password);
+
+// Whether `candidate` is the password of this encoded hash. Blocks like hash_password. An empty
+// `encoded` stands for an account that does not exist: it takes the same time and is false.
+// Refused: overloaded (no memory), internal (`encoded` is not what hash_password makes).
+Result<bool> verify_password(std::string_view encoded, std::string_view candidate);
+
+// Threads of their own for passwords, and a bounded queue before them: log-ins can fill this pool
+// and nothing else. Each operation takes its text by value, wipes it from memory when done, and
+// completes on the executor of the coroutine that awaits it. Callable from any thread; destroy it
+// before the io_context of the coroutines that use it.
+class PasswordPool {
+ public:
+  struct Options {
+    std::size_t threads = 0;     // 0: half the cores, at least one
+    std::size_t queue_max = 64;  // operations that wait for a thread
+  };
+
+  explicit PasswordPool(Options options);
+  PasswordPool() : PasswordPool(Options{}) {}
+  PasswordPool(const PasswordPool&) = delete;
+  PasswordPool& operator=(const PasswordPool&) = delete;
+
+  // Ends what is begun, answers what waits with shutting_down, joins.
+  ~PasswordPool();
+
+  // As the functions above. Refused besides: overloaded (the queue is full; nothing was done),
+  // shutting_down.
+  Task<Result<std::string>> hash(std::string password);
+  Task<Result<bool>> verify(std::string encoded, std::string candidate);
+
+ private:
+  enum class Turn { run, drop };
+  using Job = std::move_only_function<void(Turn)>;
+
+  template <class T>
+  Task<Result<T>> submit(std::move_only_function<Result<T>()> work);
+  [[nodiscard]] bool enqueue(Job& job);  // false: the queue is full, and the job still the caller's
+  void serve();
+
+  const std::size_t queue_max_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> queue_;  // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace freehold::identity
