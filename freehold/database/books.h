@@ -8,6 +8,7 @@
 // All calls happen inside a transaction, on the thread that runs it.
 #pragma once
 
+#include <boost/describe/enum.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +35,10 @@ struct EventId {
   friend bool operator==(const EventId&, const EventId&) = default;
 };
 
+// An event type without its version: "product.state" of "product.state.v1". A text without a
+// version is its own family.
+std::string_view family_of(std::string_view type);
+
 // An event that a transaction appends.
 struct NewEvent {
   std::string type;                // "product.state.v1"
@@ -51,6 +56,11 @@ struct StoredEvent {
   std::string type;
   std::string recipient;
   std::string json;
+};
+
+// A state event that is the latest of its subject.
+struct SubjectState : StoredEvent {
+  std::string subject;
 };
 
 struct LogIdentity {
@@ -89,7 +99,10 @@ struct ReaderRecord {
   Time seen{};
 };
 
+// `ended` and `failed` are final: such a saga is forgotten after a while. `diverged` and `parked`
+// wait for a person.
 enum class SagaStatus { running, ended, failed, diverged, parked };
+BOOST_DESCRIBE_ENUM(SagaStatus, running, ended, failed, diverged, parked)
 
 struct SagaRecord {
   std::string id;     // unique within the service: "<type>/<key>"
@@ -101,6 +114,7 @@ struct SagaRecord {
 };
 
 enum class StepState { waiting, done, refused, late };
+BOOST_DESCRIBE_ENUM(StepState, waiting, done, refused, late)
 
 // One step of a saga's journal.
 struct JournalEntry {
@@ -138,22 +152,27 @@ class Books {
   virtual LogIdentity log() = 0;
   virtual Head head(std::uint32_t partition) = 0;
   // Gives positions and one stamp to the events, in their order, and stores them; heads are updated
-  // last, in ascending partition order. Called by the lane at the end of a batch, after all bodies.
+  // last, in ascending partition order. Called by the lane at the end of a batch, after all bodies;
+  // nothing is written or locked in the transaction after it.
   virtual std::vector<StoredEvent> seal(std::span<const NewEvent> events) = 0;
-  // The stamp of the event at that position, if it is still kept (also: of the head and of low).
+  // The stamp of the event at that position, if it is still known: of each event that is kept, of
+  // low, and 0 of position 0.
   virtual std::optional<std::uint64_t> stamp_at(std::uint32_t partition,
                                                 std::uint64_t position) = 0;
   // Events after `position`, in order, until `events_max` or `bytes_max` of JSON is reached.
   virtual std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
                                                 std::size_t events_max, std::size_t bytes_max) = 0;
-  // The latest state event of each subject of a type family ("product.state"), by subject.
-  virtual std::vector<StoredEvent> states_after(std::string_view family, std::string_view subject,
-                                                std::size_t events_max) = 0;
-  // Cuts the prefix through `position`, except latest state events; at most `events_max` events in
-  // one call. Returns how many were deleted; low is moved when the prefix is gone.
+  // The latest state event of each subject of a type family ("product.state"), by subject, after
+  // `subject` ("": from the first). A deleted subject has none.
+  virtual std::vector<SubjectState> states_after(std::string_view family, std::string_view subject,
+                                                 std::size_t events_max) = 0;
+  // Cuts the next piece of the prefix that ends with `position` (or with the head, if that is
+  // less): looks at no more than `events_max` events, deletes all but the latest states of living
+  // subjects, and moves low behind them. Returns how many it deleted; the prefix is gone when low
+  // has reached its end. Readers may see low move piece by piece.
   virtual std::size_t cut(std::uint32_t partition, std::uint64_t position,
                           std::size_t events_max) = 0;
-  // The last position that was appended before `time`; 0 if none.
+  // The last position that was appended before `time`; low if none that is kept was.
   virtual std::uint64_t position_before(std::uint32_t partition, Time time) = 0;
   virtual void note_reader(const ReaderRecord& reader) = 0;
   virtual std::vector<ReaderRecord> readers() = 0;
@@ -166,7 +185,8 @@ class Books {
   // Moves the cursor if it is still at `from` and the lease still has `epoch`; false if not.
   virtual bool move_cursor(std::string_view consumer, const EventId& from, const EventId& to,
                            std::uint64_t epoch) = 0;
-  // One id a minute for 7 days, from which a rejoin finds the last common place.
+  // One id a minute for 7 days, from which a rejoin finds the last common place: the first of each
+  // minute is kept, the last comes first.
   virtual void note_waypoint(std::string_view consumer, const EventId& id, Time at) = 0;
   virtual std::vector<EventId> waypoints(std::string_view consumer, std::uint32_t partition) = 0;
   // How often the process died while it applied the event at this position (0: not noted).
@@ -174,9 +194,11 @@ class Books {
   virtual void note_try(std::string_view consumer, const EventId& id) = 0;
   virtual void forget_tries(std::string_view consumer) = 0;
 
+  // The events of one key keep the order of the log. To set the same event aside again changes
+  // nothing.
   virtual void set_aside(const AsideEvent& event) = 0;
   virtual std::vector<std::string> aside_keys(std::string_view consumer) = 0;
-  // The first event of each key whose first event is due and not parked, oldest first.
+  // The first event of each key, if it is due and not parked; the one due longest first.
   virtual std::vector<AsideEvent> aside_due(std::string_view consumer, Time now,
                                             std::size_t events_max) = 0;
   virtual std::vector<AsideEvent> aside_of(std::string_view consumer, std::string_view key) = 0;
@@ -193,7 +215,10 @@ class Books {
   // --- Sagas -------------------------------------------------------------------------------------
   virtual bool start_saga(const SagaRecord& saga) = 0;  // false: that id was started already
   virtual std::optional<SagaRecord> saga(std::string_view id) = 0;
+  // Gives a saga that is not final another status. A final one clears its timers and lets it be
+  // forgotten later. The saga must be there and not be final.
   virtual void end_saga(std::string_view id, SagaStatus status, std::string_view why) = 0;
+  // By id, after `after_id` ("": from the first).
   virtual std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                         std::size_t sagas_max) = 0;
   virtual std::int64_t count_sagas(SagaStatus status) = 0;
@@ -201,22 +226,27 @@ class Books {
   // Adds a step with its timer if it has one. The first entry of a (saga, step) wins.
   virtual void add_step(std::string_view saga, const JournalEntry& entry) = 0;
   // Ends a waiting step with its outcome and clears its timer. false: it was not waiting any more;
-  // then the outcome is kept beside as late and changes nothing.
+  // then the outcome is kept beside as late and changes nothing. So is that of an unknown saga.
   virtual bool end_step(std::string_view saga, int step, StepState state,
                         std::string_view outcome) = 0;
+  // What came too late, by step and in order of arrival; not part of the journal.
+  virtual std::vector<JournalEntry> late_outcomes(std::string_view saga) = 0;
   virtual std::vector<DueTimer> due_timers(Time now, std::size_t timers_max) = 0;
   virtual std::optional<Time> next_timer() = 0;
+  // Deletes sagas that became final before that time, with their journals, and late outcomes of
+  // unknown sagas; at most `sagas_max` of each in one call. Returns how many sagas.
   virtual std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) = 0;
 
   // --- Answers of idempotent calls ---------------------------------------------------------------
-  virtual void remember_answer(const StoredAnswer& answer) = 0;
+  // Returns the answer's sequence, larger than any before; the one given is not looked at.
+  virtual std::uint64_t remember_answer(const StoredAnswer& answer) = 0;
+  // Those remembered at `since` or later, in order, after `sequence` (0: from the first).
   virtual std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
                                                   std::size_t answers_max) = 0;
   virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
   virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;
 
-  // --- Small documents by name (key sets, fingerprints, states of a rebuild)
-  // ----------------------
+  // --- Small documents by name: key sets, fingerprints, states of a rebuild ----------------------
   virtual std::optional<std::string> document(std::string_view name) = 0;
   virtual void put_document(std::string_view name, std::string_view text) = 0;
 };

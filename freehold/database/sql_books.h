@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The books of a database that speaks SQL. Their tables belong to the toolkit: a service's own
+// migrations and statements leave the prefix `freehold_` alone. The grammar of the tables stands at
+// the top of sql_books.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/database/books.h"
+#include "freehold/database/transaction.h"
+
+namespace freehold {
+
+// Creates the tables of the books that are absent, in the transaction given, and draws the log's
+// identity once. A log keeps the partitions that it was created with, whatever is asked for later.
+// `partitions` in [1, 100].
+void create_books(SqlTransaction& transaction, std::uint32_t partitions);
+
+// The books as statements of one connection's transactions. Made once for each connection; used on
+// the thread that runs the transaction, and between its transactions by nobody. What it remembers
+// from one transaction to the next stays true when one is undone: the log's identity, and a bound
+// for the sequence of answers (for which it must be the database's only writer).
+class SqlBooks final : public Books {
+ public:
+  // `transaction` must outlive the books, and the books of a log must have been created.
+  explicit SqlBooks(SqlTransaction& transaction) : sql_(transaction) {}
+
+  // The log: sql_log.cc; what is read of it and cut from it: sql_retention.cc.
+  LogIdentity log() override;
+  Head head(std::uint32_t partition) override;
+  // Crash points: log.after_append (before the heads), log.after_heads.
+  std::vector<StoredEvent> seal(std::span<const NewEvent> events) override;
+  std::optional<std::uint64_t> stamp_at(std::uint32_t partition, std::uint64_t position) override;
+  std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
+                                        std::size_t events_max, std::size_t bytes_max) override;
+  std::vector<SubjectState> states_after(std::string_view family, std::string_view subject,
+                                         std::size_t events_max) override;
+  std::size_t cut(std::uint32_t partition, std::uint64_t position, std::size_t events_max) override;
+  std::uint64_t position_before(std::uint32_t partition, Time time) override;
+  void note_reader(const ReaderRecord& reader) override;
+  std::vector<ReaderRecord> readers() override;
+  void forget_reader(std::string_view service, std::string_view consumer) override;
+
+  // Consumers: sql_consumers.cc, and their set-aside events: sql_aside.cc.
+  std::optional<Cursor> cursor(std::string_view consumer, std::uint32_t partition) override;
+  void begin_cursor(std::string_view consumer, std::uint32_t partition,
+                    const Cursor& cursor) override;
+  bool move_cursor(std::string_view consumer, const EventId& from, const EventId& to,
+                   std::uint64_t epoch) override;
+  void note_waypoint(std::string_view consumer, const EventId& id, Time at) override;
+  std::vector<EventId> waypoints(std::string_view consumer, std::uint32_t partition) override;
+  int tries(std::string_view consumer, const EventId& id) override;
+  void note_try(std::string_view consumer, const EventId& id) override;
+  void forget_tries(std::string_view consumer) override;
+  void set_aside(const AsideEvent& event) override;
+  std::vector<std::string> aside_keys(std::string_view consumer) override;
+  std::vector<AsideEvent> aside_due(std::string_view consumer, Time now,
+                                    std::size_t events_max) override;
+  std::vector<AsideEvent> aside_of(std::string_view consumer, std::string_view key) override;
+  std::vector<AsideEvent> aside_all(std::size_t events_max) override;
+  void update_aside(const AsideEvent& event) override;
+  void drop_aside(const AsideEvent& event) override;
+  std::optional<Time> next_aside_try(std::string_view consumer) override;
+  std::optional<std::uint64_t> take_lease(std::string_view name, std::string_view owner,
+                                          Time until) override;
+
+  // Sagas: sql_sagas.cc.
+  bool start_saga(const SagaRecord& saga) override;
+  std::optional<SagaRecord> saga(std::string_view id) override;
+  void end_saga(std::string_view id, SagaStatus status, std::string_view why) override;
+  std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
+                                std::size_t sagas_max) override;
+  std::int64_t count_sagas(SagaStatus status) override;
+  std::vector<JournalEntry> journal(std::string_view saga) override;
+  void add_step(std::string_view saga, const JournalEntry& entry) override;
+  bool end_step(std::string_view saga, int step, StepState state,
+                std::string_view outcome) override;
+  std::vector<JournalEntry> late_outcomes(std::string_view saga) override;
+  std::vector<DueTimer> due_timers(Time now, std::size_t timers_max) override;
+  std::optional<Time> next_timer() override;
+  std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) override;
+
+  // Answers of idempotent calls, and documents: sql_answers.cc.
+  std::uint64_t remember_answer(const StoredAnswer& answer) override;
+  std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
+                                          std::size_t answers_max) override;
+  std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
+  std::size_t forget_answers(Time before, std::size_t answers_max) override;
+  std::optional<std::string> document(std::string_view name) override;
+  void put_document(std::string_view name, std::string_view text) override;
+
+ private:
+  // Keeps `event`, which has just been given its id, as its subject's latest state if it is newer.
+  void keep_state(const NewEvent& event, const EventId& id);
+
+  SqlTransaction& sql_;
+  std::optional<LogIdentity> log_;
+  std::optional<std::uint64_t> newest_answer_;
+};
+
+}  // namespace freehold
