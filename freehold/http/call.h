@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+#include "freehold/base/trace.h"
+#include "freehold/http/message.h"
+
+namespace freehold::http {
+
+// Who asks: the subject of a verified access token.
+struct Caller {
+  std::string subject;
+  std::vector<std::string> roles;
+
+  bool is(std::string_view role) const;
+};
+
+// How the host tells callers from one another. Called on I/O threads, several at a time.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+
+  // The user behind an access token (`Authorization: Bearer …`). Refused: unauthenticated.
+  virtual Task<Result<Caller>> user(std::string bearer) = 0;
+
+  // The service behind an identity token (`Freehold-Identity: …`). Refused: unauthenticated.
+  virtual Result<std::string> service(std::string_view token) = 0;
+};
+
+inline constexpr std::string_view service_identity_header = "Freehold-Identity";
+inline constexpr std::string_view timeout_header = "Freehold-Timeout-Ms";  // what the caller waits
+
+class Route;
+
+namespace internal {
+
+// One request while it is answered; lives in the frame of Routes::answer.
+struct Exchange {
+  const Request* request = nullptr;
+  Response* response = nullptr;
+  const Route* route = nullptr;
+  std::vector<std::string_view> path_values;  // percent-encoded, in the order of the path
+  Caller caller;
+  std::string caller_service;
+  Deadline deadline;
+  Trace trace;
+  bool waits = false;  // the handler asked for Prefer: wait
+};
+
+}  // namespace internal
+
+// What a handler may know of its request beside the input struct: a handle, passed by value, valid
+// until the handler returns.
+class Call {
+ public:
+  explicit Call(internal::Exchange& exchange) : exchange_(&exchange) {}
+
+  // The user; subject and roles are empty on open() and internal() routes.
+  const Caller& caller() const { return exchange_->caller; }
+  // The service that calls; empty unless the route is internal().
+  std::string_view caller_service() const { return exchange_->caller_service; }
+  // When nobody waits for the answer any more: the server's limit, or the caller's if that is less.
+  Deadline deadline() const { return exchange_->deadline; }
+  const Trace& trace() const { return exchange_->trace; }
+
+  std::optional<std::string_view> header(std::string_view name) const;
+  const Request& request() const { return *exchange_->request; }
+
+  // The entity tag that the caller read, without quotes ("*": any). Refused: precondition_required
+  // when there is no If-Match, malformed when it is not one entity tag.
+  Result<std::string_view> if_match() const;
+
+  // How long the caller prefers to wait for a final state (RFC 7240, `Prefer: wait=N`), at most
+  // 30 s; zero: not at all. To ask is to honour it: the answer says Preference-Applied.
+  std::chrono::seconds prefer_wait() const;
+
+ protected:
+  internal::Exchange& exchange() const { return *exchange_; }
+
+ private:
+  internal::Exchange* exchange_;
+};
+
+}  // namespace freehold::http
