@@ -8,7 +8,7 @@
 //   #include "freehold/base/define_errors.h"
 //
 // Needs freehold/base/error.h included before the namespace is opened.
-// NOLINTBEGIN(llvm-header-guard)
+// NOLINTBEGIN(bugprone-macro-parentheses): a row gives a name
 
 namespace errors {
 
@@ -26,6 +26,6 @@ inline constexpr const ::freehold::ErrorCode* all[] = {
 
 }  // namespace errors
 
-// NOLINTEND(llvm-header-guard)
+// NOLINTEND(bugprone-macro-parentheses)
 #undef FREEHOLD_ERRORS
 #undef FREEHOLD_ERRORS_SERVICE

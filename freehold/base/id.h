@@ -26,7 +26,7 @@ Result<IdBytes> id_bytes_from_text(std::string_view text);  // refused: malforme
 // were made; text on the wire, 16 bytes in the database. A default-made id is nil and means "none
 // yet": to write one is a bug.
 template <class Self>
-struct Id {
+struct Id {  // NOLINT(bugprone-crtp-constructor-accessibility): an id is an aggregate
   IdBytes bytes{};
 
   static Self make() { return Self{make_id_bytes()}; }

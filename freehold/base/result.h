@@ -84,8 +84,9 @@ inline constexpr bool is_result<Result<T>> = true;
 
 }  // namespace freehold
 
-#define FREEHOLD_INTERNAL_JOIN_(a, b) a##b
-#define FREEHOLD_INTERNAL_JOIN(a, b) FREEHOLD_INTERNAL_JOIN_(a, b)
+// NOLINTBEGIN(bugprone-macro-parentheses): what they are given is a keyword, a declaration, a name
+#define FREEHOLD_INTERNAL_PASTE(a, b) a##b
+#define FREEHOLD_INTERNAL_JOIN(a, b) FREEHOLD_INTERNAL_PASTE(a, b)
 #define FREEHOLD_INTERNAL_PICK(_1, _2, name, ...) name
 #define FREEHOLD_INTERNAL_TRY(leave, outcome, declaration, expression) \
   auto outcome = (expression);                                         \
@@ -93,6 +94,7 @@ inline constexpr bool is_result<Result<T>> = true;
   declaration = *std::move(outcome)
 #define FREEHOLD_INTERNAL_CHECK(leave, outcome, expression) \
   if (auto outcome = (expression); !outcome) leave outcome.error()
+// NOLINTEND(bugprone-macro-parentheses)
 
 // FREEHOLD_TRY(auto x, expression): declares x with the value of a Result, or returns its error.
 // FREEHOLD_TRY(expression): goes on, or returns the error. FREEHOLD_CO_TRY: in a coroutine.
