@@ -69,7 +69,8 @@ function(freehold_test name)
   add_executable(${name} ${test_SOURCES})
   freehold_compile(${name})
   list(TRANSFORM test_DEPENDS PREPEND freehold_)
-  target_link_libraries(${name} PRIVATE ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE
+    ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
 endfunction()
