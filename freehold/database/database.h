@@ -10,6 +10,7 @@
 
 #include "freehold/base/result.h"
 #include "freehold/base/task.h"
+#include "freehold/database/internal/body.h"
 #include "freehold/database/transaction.h"
 
 namespace freehold {
@@ -39,17 +40,23 @@ class Database {
   // full), shutting_down, database_unavailable, disk_full: nothing happened; commit_unknown:
   // perhaps it did; internal: the body threw, nothing happened.
   template <class Body>
-  auto write(Body body)
-      -> Task<typename AsResult<std::invoke_result_t<const Body&, SqlTransaction&>>::type>;
+  Task<internal::BodyResult<Body>> write(Body body);
 
   // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
   // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long.
   template <class Body>
-  auto read(Body body)
-      -> Task<typename AsResult<std::invoke_result_t<const Body&, SqlTransaction&>>::type>;
+  Task<internal::BodyResult<Body>> read(Body body);
 
-  // Below the API: a read from plain code (start-up, the feed, operator commands).
+  // Below the API: a read from plain code (start-up, the feed, operator commands). Runs on the
+  // calling thread; what the body throws passes through. Fails with read_too_long and
+  // database_unavailable.
   virtual Result<> read_now(std::move_only_function<void(SqlTransaction&)> body) = 0;
+  // A write from plain code (start-up, migrations, operator commands): waits on the calling thread,
+  // which must not be the lane's, until the body is durable or failed. Takes its turn before what
+  // is queued; on_commit entries go to the completion executor as ever.
+  virtual Result<> write_now(std::move_only_function<Result<>(SqlTransaction&)> body) = 0;
+
+  // Queues a job; callable from any thread. Jobs of one urgency run in the order of submission.
   virtual void submit(Urgency urgency, Job job) = 0;
 
   // Told, on the lane's thread, the events of each commit, after durability and in commit order:

@@ -38,7 +38,8 @@ class Transaction {
   virtual ~Transaction() = default;
 
   // Adds an event to this service's log. Its position is given out when the batch commits; nobody
-  // sees it earlier. Refused by an exception that fails the body: larger than 64 KiB.
+  // sees it earlier. Larger than 64 KiB: the body (or the attempt around it) is refused with
+  // event_too_large. In a read it is a bug.
   void append(NewEvent event);
 
   // Runs after this transaction is durable, on the database's completion executor; never before,
@@ -49,11 +50,10 @@ class Transaction {
   // It may be run again afterwards: for what a body set aside in memory.
   void on_rollback(std::move_only_function<void()> what);
 
-  // Runs `body(*this)` -> T or Result<T> as an inner atomic scope: a refusal undoes what this body
-  // did, its appended events and its on_commit entries, and is returned; the transaction goes on.
-  // Costs nothing unless the body is refused after it has written (then the transaction is run once
-  // more by itself, with a savepoint here). An exception leaves the scope and fails the
-  // transaction.
+  // Runs `body()` -> T or Result<T> as an inner atomic scope: a refusal undoes what this body did,
+  // its appended events and its on_commit entries, and is returned; the transaction goes on.
+  // Costs nothing unless the body is refused after it has written (then the batch is run once more,
+  // with a savepoint here). An exception leaves the scope and fails the transaction.
   template <class Body>
   auto attempt(Body&& body) -> typename AsResult<std::invoke_result_t<Body>>::type;
 
@@ -61,7 +61,8 @@ class Transaction {
   virtual Books& books() = 0;
 
  protected:
-  Transaction() = default;
+  enum class Access { write, read };
+  explicit Transaction(Access access) : access_(access) {}
 
   // A place to which an attempt can go back.
   struct Mark {
@@ -73,14 +74,15 @@ class Transaction {
   Mark mark() const;
   void undo_in_memory(const Mark& mark);
 
-  virtual std::int64_t writes() const = 0;  // statements that wrote, so far
-  // Opens a real savepoint when the transaction runs alone, else does nothing.
-  virtual void open_savepoint() = 0;
-  virtual void release_savepoint() = 0;
-  // Undoes to the savepoint. When there is none (the transaction runs with others) it throws
-  // internal::MustRunAlone, which only the lane catches.
-  virtual void undo_to_savepoint() = 0;
+  virtual std::int64_t writes() const = 0;  // grows with every row or table changed
+  // Savepoints nest; opening one returns its depth, by which it is released or undone with all that
+  // were opened after it. In the first run of a batch there are none: opening and releasing do
+  // nothing, and undoing throws internal::MustRunAlone, which only the lane catches.
+  virtual int open_savepoint() = 0;
+  virtual void release_savepoint(int depth) = 0;
+  virtual void undo_to_savepoint(int depth) = 0;  // and releases it
 
+  const Access access_;
   std::vector<NewEvent> events_;
   std::vector<std::move_only_function<void()>> on_commit_;
   std::vector<std::move_only_function<void()>> on_rollback_;
@@ -93,8 +95,8 @@ struct Refused {
   Error error;
 };
 
-// A body was refused after it had written, in a batch that it shares with others: the lane rolls
-// the batch back and runs each of its bodies in a transaction of its own.
+// A body was refused after it had written, in a batch without savepoints: the lane rolls the batch
+// back and runs it again with a savepoint for each body and each attempt.
 struct MustRunAlone {};
 
 }  // namespace internal
@@ -130,7 +132,14 @@ class SqlTransaction : public Transaction {
   virtual void run_script(std::string_view script) = 0;
 
  protected:
+  using Transaction::Transaction;
+
+  // The statement of that text on this connection, prepared at most once, ready for a use.
   virtual SqlStatement& prepared(const sql::Text& text) = 0;
+
+ private:
+  template <class... Declared, class... Given>
+  SqlStatement& bound(const sql::Text& text, const Given&... given);
 };
 
 }  // namespace freehold

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <coroutine>
+#include <type_traits>
+
+#include "freehold/database/transaction.h"
+
+namespace freehold::internal {
+
+template <class Returned, class Body>
+concept MadeByCoroutine =
+    requires { typename std::coroutine_traits<Returned, Body&, SqlTransaction&>::promise_type; };
+
+// What Database::write and read return for a body, and the sentences that the compiler says to one
+// that they cannot run. They stand here, and not as constraints, because the return type is what
+// the compiler looks at first.
+template <class Body>
+struct BodyOutcome {
+  static constexpr bool is_const = std::is_invocable_v<const Body&, SqlTransaction&>;
+  static_assert(is_const,
+                "a transaction body takes a SqlTransaction& and is const: it may run more than "
+                "once, so it must not be mutable");
+
+  template <bool IsConst>
+  struct Returned {
+    using type = std::invoke_result_t<const Body&, SqlTransaction&>;
+  };
+  template <>
+  struct Returned<false> {
+    using type = void;
+  };
+  using returned = typename Returned<is_const>::type;
+
+  static constexpr bool is_coroutine = MadeByCoroutine<returned, Body>;
+  static_assert(!is_coroutine,
+                "a transaction body is no coroutine: it cannot wait for anybody while its "
+                "transaction is open");
+  static_assert(!std::is_reference_v<returned>,
+                "a transaction body returns a value: what it refers to may be gone");
+
+  static constexpr bool can_run = is_const && !is_coroutine && !std::is_reference_v<returned>;
+  using type = typename AsResult<std::conditional_t<can_run, returned, void>>::type;
+};
+
+template <class Body>
+using BodyResult = typename BodyOutcome<Body>::type;
+
+// Calls what returns T, Result<T> or nothing, and returns it as a Result.
+template <class Outcome, class Callable, class... Arguments>
+Outcome called(const Callable& callable, Arguments&... arguments) {
+  if constexpr (std::is_void_v<std::invoke_result_t<const Callable&, Arguments&...>>) {
+    callable(arguments...);
+    return {};
+  } else {
+    return callable(arguments...);
+  }
+}
+
+}  // namespace freehold::internal

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bodies of Database's templates; included by database.h only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "freehold/database/database.h"
+
+namespace freehold {
+namespace internal {
+
+// Submits the body as a job of that urgency, waits for its outcome and goes on where the caller
+// ran.
+Task<Result<>> run_in_lane(Database& database, Urgency urgency,
+                           std::move_only_function<Result<>(SqlTransaction&)> body);
+
+// A body and what it returned last. Owned by the job and by the coroutine that waits for it
+// together, so that neither dangles when the other is destroyed by a stop.
+template <class Body>
+struct RunningBody {
+  Body body;
+  std::optional<BodyResult<Body>> outcome;
+
+  Result<> run(SqlTransaction& transaction) {
+    outcome.emplace(called<BodyResult<Body>>(body, transaction));
+    if (!*outcome) return outcome->error();
+    return {};
+  }
+};
+
+}  // namespace internal
+
+template <class Body>
+Task<internal::BodyResult<Body>> Database::write(Body body) {
+  if constexpr (internal::BodyOutcome<Body>::can_run) {
+    const std::shared_ptr<internal::RunningBody<Body>> running{
+        new internal::RunningBody<Body>{std::move(body), std::nullopt}};
+    const Result<> done = co_await internal::run_in_lane(
+        *this, Urgency::request,
+        [running](SqlTransaction& transaction) { return running->run(transaction); });
+    if (!done) co_return done.error();
+    co_return *std::move(running->outcome);
+  }
+}
+
+template <class Body>
+Task<internal::BodyResult<Body>> Database::read(Body body) {
+  if constexpr (internal::BodyOutcome<Body>::can_run) {
+    std::optional<internal::BodyResult<Body>> outcome;
+    const Result<> done = read_now([&](SqlTransaction& transaction) {
+      outcome.emplace(internal::called<internal::BodyResult<Body>>(body, transaction));
+    });
+    if (!done) co_return done.error();
+    co_return *std::move(outcome);
+  }
+}
+
+}  // namespace freehold

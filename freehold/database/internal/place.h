@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How the books write an event's id in columns. The databases' integers have a sign, so a stamp is
+// kept as the signed number of the same bits.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "freehold/base/assert.h"
+#include "freehold/database/books.h"
+
+namespace freehold::internal {
+
+// Partition and position in one integer, so that the log is one B-tree with a narrow key in which
+// each partition lies in one piece. Room for 32,768 partitions of 281 million million events.
+inline constexpr int position_bits = 48;
+inline constexpr std::uint64_t position_max = (std::uint64_t{1} << position_bits) - 1;
+
+constexpr std::int64_t place_of(std::uint32_t partition, std::uint64_t position) {
+  FREEHOLD_ASSERT(partition < 1U << 15 && position <= position_max, "a place beyond every log");
+  return std::int64_t{partition} << position_bits | static_cast<std::int64_t>(position);
+}
+
+constexpr std::int64_t column_of_stamp(std::uint64_t stamp) {
+  return std::bit_cast<std::int64_t>(stamp);
+}
+
+constexpr std::uint64_t stamp_in(std::int64_t column) {
+  return std::bit_cast<std::uint64_t>(column);
+}
+
+constexpr EventId id_at(std::int64_t place, std::int64_t stamp) {
+  return {.partition = static_cast<std::uint32_t>(place >> position_bits),
+          .position = static_cast<std::uint64_t>(place) & position_max,
+          .stamp = stamp_in(stamp)};
+}
+
+}  // namespace freehold::internal
