@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "freehold/database/transaction.h"
+#include "freehold/events/consumer.h"
+#include "freehold/events/delivery.h"
+#include "freehold/events/event.h"
+
+namespace freehold {
+
+// What this service does when others ask it: one handler a command.
+//
+//   commands.on(reserve_stock);   // Result<StockReserved>(SqlTransaction&, const ReserveStock&,
+//                                 //                       const Delivery&)
+//
+// Commands lie in the logs of those who send them; from(caller) is the consumer that reads one. A
+// handler's answer is appended to this service's log as `freehold.reply.v1`, in the transaction
+// that moves the cursor. A refusal is an answer as well: what the handler did is undone, the
+// refusal is appended, the cursor moves. What it throws is a failure: the command is set aside with
+// its key, and its sender is told so (`freehold.command_set_aside.v1`). A command without a request
+// id has nobody who waits: it gets no reply, and its refusal is a failure. So is a command that
+// this service does not know.
+//
+// A handler must have no second effect when the same intent comes again (a restored log sends it
+// anew): it recognises the intent by a key of the business, not by the event.
+class Commands {
+ public:
+  explicit Commands(std::string service) : service_(std::move(service)) {}
+
+  template <Command C>
+  Commands& on(Result<typename C::Reply> (*handler)(SqlTransaction&, const C&, const Delivery&));
+  template <Command C, class Callable>
+    requires std::is_invocable_v<const Callable&, SqlTransaction&, const C&, const Delivery&>
+  Commands& on(Callable handler);
+
+  // The consumer "commands" of that caller's log, with the handlers known so far.
+  Consumer from(std::string caller) const;
+
+  bool empty() const { return handlers_.empty(); }
+
+ private:
+  // Returns the reply as JSON, or the refusal.
+  using Handler = std::function<Result<std::string>(SqlTransaction&, const Delivery&)>;
+  void add(std::string_view type, Handler handler);
+
+  std::string service_;
+  std::map<std::string, Handler, std::less<>> handlers_;  // by type
+};
+
+// A command could not be read, or was refused though nobody waits for its reply.
+class CommandFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+template <Command C>
+Commands& Commands::on(Result<typename C::Reply> (*handler)(SqlTransaction&, const C&,
+                                                            const Delivery&)) {
+  return on<C, decltype(handler)>(handler);
+}
+
+template <Command C, class Callable>
+  requires std::is_invocable_v<const Callable&, SqlTransaction&, const C&, const Delivery&>
+Commands& Commands::on(Callable handler) {
+  internal::check_event<C>();
+  static_assert(
+      std::is_same_v<
+          std::invoke_result_t<const Callable&, SqlTransaction&, const C&, const Delivery&>,
+          Result<typename C::Reply>>,
+      "a command's handler returns Result<C::Reply>");
+  add(C::type,
+      [handler = std::move(handler)](SqlTransaction& transaction,
+                                     const Delivery& delivery) -> Result<std::string> {
+        const auto command = read_json<C>(delivery.data, Strictness::tolerant);
+        if (!command) throw CommandFailed(command.error().text());
+        FREEHOLD_TRY(auto reply, handler(transaction, *command, delivery));
+        return to_json(reply);
+      });
+  return *this;
+}
+
+}  // namespace freehold
