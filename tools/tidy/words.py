@@ -23,9 +23,9 @@ def licence(tree):
         if file.is_cpp or file.suffix == ".py" or file.is_script:
             mark = "// " if file.is_cpp else "# "
             lines = file.lines[1:] if file.text.startswith("#!") else file.lines
-            if lines[:1] != [mark + "SPDX-License-Identifier: Apache-2.0"]:
-                yield file.breach(1, "licence",
-                                  f"does not begin with '{mark}SPDX-License-Identifier: Apache-2.0'")
+            mark += "SPDX-License-Identifier: Apache-2.0"
+            if lines[:1] != [mark]:
+                yield file.breach(1, "licence", f"does not begin with '{mark}'")
 
 
 def pragma_once(tree):
