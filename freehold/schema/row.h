@@ -92,9 +92,10 @@ const std::vector<std::string>& column_names();
 template <Described T, class Visitor>
 void for_each_column(const T& value, Visitor&& visitor);
 
-// Binds one value to one parameter. A nil id is a bug.
+// Binds one value to one parameter. A nil id is a bug. (Not `bind`: for a text or a vector, an
+// unqualified call of that would find std::bind, and silently do nothing.)
 template <ColumnValue T>
-void bind(ParameterSink& sink, int parameter, const T& value);
+void bind_value(ParameterSink& sink, int parameter, const T& value);
 
 // Binds the columns of `value` to parameters `first`, `first` + 1 and so on; returns the parameter
 // after the last.

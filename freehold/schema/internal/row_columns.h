@@ -132,14 +132,14 @@ void for_each_column(const T& value, Visitor&& visitor) {
 }
 
 template <ColumnValue T>
-void bind(ParameterSink& sink, int parameter, const T& value) {
+void bind_value(ParameterSink& sink, int parameter, const T& value) {
   if constexpr (internal::is_optional<T>) {
     if (!value)
       sink.null(parameter);
     else if constexpr (Described<typename T::value_type>)
       sink.text(parameter, to_json(*value));
     else
-      bind(sink, parameter, *value);
+      bind_value(sink, parameter, *value);
   } else if constexpr (std::integral<T>) {
     sink.integer(parameter, static_cast<std::int64_t>(value));
   } else if constexpr (std::same_as<T, Time>) {
@@ -165,7 +165,7 @@ void bind(ParameterSink& sink, int parameter, const T& value) {
 
 template <Described T>
 int bind_row(ParameterSink& sink, int first, const T& value) {
-  auto bind_next = [&](const auto& member) { bind(sink, first++, member); };
+  auto bind_next = [&](const auto& member) { bind_value(sink, first++, member); };
   internal::for_each_column_member(value, bind_next);
   return first;
 }
