@@ -244,6 +244,7 @@ class Books {
   virtual std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
                                                   std::size_t answers_max) = 0;
   virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
+  // Deletes answers remembered before that time, the oldest first; returns how many.
   virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;
 
   // --- Small documents by name: key sets, fingerprints, states of a rebuild ----------------------

@@ -97,12 +97,13 @@ class SqlBooks final : public Books {
   void put_document(std::string_view name, std::string_view text) override;
 
  private:
+  const LogIdentity& identity();
   // Keeps `event`, which has just been given its id, as its subject's latest state if it is newer.
   void keep_state(const NewEvent& event, const EventId& id);
 
   SqlTransaction& sql_;
   std::optional<LogIdentity> log_;
-  std::optional<std::uint64_t> newest_answer_;
+  std::optional<std::int64_t> newest_answer_;
 };
 
 }  // namespace freehold

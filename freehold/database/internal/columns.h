@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the books write an event's id in columns. The databases' integers have a sign, so a stamp is
-// kept as the signed number of the same bits.
+// How the books write events' ids and hashes in columns. The databases' integers have a sign, so 64
+// bits without one are kept as the signed number of the same bits.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "freehold/base/assert.h"
 #include "freehold/database/books.h"
@@ -22,18 +25,24 @@ constexpr std::int64_t place_of(std::uint32_t partition, std::uint64_t position)
   return std::int64_t{partition} << position_bits | static_cast<std::int64_t>(position);
 }
 
-constexpr std::int64_t column_of_stamp(std::uint64_t stamp) {
-  return std::bit_cast<std::int64_t>(stamp);
+constexpr std::int64_t column_of_bits(std::uint64_t bits) {
+  return std::bit_cast<std::int64_t>(bits);
 }
 
-constexpr std::uint64_t stamp_in(std::int64_t column) {
+constexpr std::uint64_t bits_in(std::int64_t column) {
   return std::bit_cast<std::uint64_t>(column);
+}
+
+// For `limit`: the largest there is stands for all.
+constexpr std::int64_t limit_of(std::size_t rows_max) {
+  constexpr auto all = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(rows_max, static_cast<std::size_t>(all)));
 }
 
 constexpr EventId id_at(std::int64_t place, std::int64_t stamp) {
   return {.partition = static_cast<std::uint32_t>(place >> position_bits),
           .position = static_cast<std::uint64_t>(place) & position_max,
-          .stamp = stamp_in(stamp)};
+          .stamp = bits_in(stamp)};
 }
 
 }  // namespace freehold::internal

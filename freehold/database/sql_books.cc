@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tables of the books. Times are microseconds since 1970 UTC; stamps and hashes are the signed
+// numbers of the same 64 bits; a `place` is partition · 2^48 + position.
+//
+//   freehold_log         one row: the log's identity and its number of partitions, for ever
+//   freehold_head        a row a partition: its newest event and the last one that was cut (low)
+//   freehold_event       the log. Dense from low to head; at or below low only latest states are
+//                        left. `subject` is set in state events alone
+//   freehold_state       where the latest state event of each subject lies. A deleted subject keeps
+//                        its row until its last event is cut, against older versions that come late
+//   freehold_reader      what each reader of this log has acknowledged
+//   freehold_cursor      how far a consumer has read a partition of another log
+//   freehold_waypoint    one id a minute of each cursor, for 7 days
+//   freehold_try         how often the process died while it applied an event
+//   freehold_aside       set-aside events, in the order of the log within each (consumer, key)
+//   freehold_lease       who may act under a name, and the epoch that fences those before
+//   freehold_saga        a row a saga, with its input; `ended` is 0 until it is final
+//   freehold_saga_ended  final sagas by time: what is forgotten first lies first
+//   freehold_step        the journal: the first row of (saga, step) wins
+//   freehold_late        outcomes that came after their step had one
+//   freehold_timer       the timers of waiting steps, by time
+//   freehold_answer      answers of idempotent calls, append-only: `sequence` grows with time
+//   freehold_document    small texts by name
+//
+// What every order touches is written at the end of its B-tree: keys are numbers that grow, or
+// begin with an id that does; no such table has a second index, but for the live sagas, which are
+// few. A large row stands in a table with a rowid, since one without it spills at a quarter page.
+#include "freehold/database/sql_books.h"
+
+#include "freehold/base/assert.h"
+#include "freehold/base/id.h"
+
+namespace freehold {
+namespace {
+
+// SQLite's text; only the words `without rowid` and the width of `integer` are its own.
+constexpr std::string_view tables = R"(
+create table if not exists freehold_log (
+  one integer primary key check (one = 1),
+  log_id text not null,
+  partitions integer not null);
+create table if not exists freehold_head (
+  partition integer primary key,
+  position integer not null,
+  stamp integer not null,
+  appended integer not null,
+  low_position integer not null,
+  low_stamp integer not null);
+create table if not exists freehold_event (
+  place integer primary key,
+  stamp integer not null,
+  appended integer not null,
+  type text not null,
+  recipient text not null,
+  subject text,
+  json text not null);
+create table if not exists freehold_state (
+  family text not null,
+  subject text not null,
+  version integer not null,
+  place integer not null,
+  deleted integer not null,
+  primary key (family, subject)) without rowid;
+create table if not exists freehold_reader (
+  service text not null,
+  consumer text not null,
+  partition integer not null,
+  position integer not null,
+  stamp integer not null,
+  seen integer not null,
+  primary key (service, consumer, partition)) without rowid;
+create table if not exists freehold_cursor (
+  consumer text not null,
+  partition integer not null,
+  position integer not null,
+  stamp integer not null,
+  log_id text not null,
+  primary key (consumer, partition)) without rowid;
+create table if not exists freehold_waypoint (
+  consumer text not null,
+  partition integer not null,
+  minute integer not null,
+  position integer not null,
+  stamp integer not null,
+  primary key (consumer, partition, minute)) without rowid;
+create table if not exists freehold_try (
+  consumer text not null,
+  partition integer not null,
+  position integer not null,
+  stamp integer not null,
+  tries integer not null,
+  primary key (consumer, partition, position, stamp)) without rowid;
+create table if not exists freehold_aside (
+  consumer text not null,
+  key text not null,
+  partition integer not null,
+  position integer not null,
+  stamp integer not null,
+  attempts integer not null,
+  next_try integer not null,
+  parked integer not null,
+  why text not null,
+  json text not null,
+  primary key (consumer, key, partition, position, stamp));
+create table if not exists freehold_lease (
+  name text primary key,
+  owner text not null,
+  epoch integer not null,
+  held_until integer not null) without rowid;
+create table if not exists freehold_saga (
+  id text primary key,
+  type text not null,
+  status text not null,
+  started integer not null,
+  ended integer not null,
+  why text not null,
+  input text not null) without rowid;
+create index if not exists freehold_saga_live on freehold_saga (status, id) where ended = 0;
+create table if not exists freehold_saga_ended (
+  ended integer not null,
+  saga text not null,
+  primary key (ended, saga)) without rowid;
+create table if not exists freehold_step (
+  saga text not null,
+  step integer not null,
+  state text not null,
+  due integer not null,
+  request_hash integer not null,
+  name text not null,
+  outcome text not null,
+  primary key (saga, step)) without rowid;
+create table if not exists freehold_late (
+  saga text not null,
+  step integer not null,
+  number integer not null,
+  noted integer not null,
+  outcome text not null,
+  primary key (saga, step, number)) without rowid;
+create table if not exists freehold_timer (
+  due integer not null,
+  saga text not null,
+  step integer not null,
+  primary key (due, saga, step)) without rowid;
+create table if not exists freehold_answer (
+  sequence integer primary key,
+  at integer not null,
+  scope text not null,
+  key text not null,
+  request_hash integer not null,
+  status integer not null,
+  location text not null,
+  body text not null);
+create table if not exists freehold_document (
+  name text primary key,
+  text text not null);
+)";
+
+constexpr sql::Change<void(std::string_view, std::int64_t)> draw_log{
+    "insert into freehold_log (one, log_id, partitions) values (1, $1, $2) on conflict do nothing"};
+constexpr sql::Query<std::int64_t()> partitions_of_log{"select partitions from freehold_log"};
+constexpr sql::Change<void(std::int64_t)> add_head{
+    "insert into freehold_head (partition, position, stamp, appended, low_position, low_stamp) "
+    "values ($1, 0, 0, 0, 0, 0) on conflict do nothing"};
+
+}  // namespace
+
+void create_books(SqlTransaction& transaction, std::uint32_t partitions) {
+  FREEHOLD_ASSERT(partitions >= 1 && partitions <= 100, "a log has 1 to 100 partitions");
+  transaction.run_script(tables);
+  transaction.run(draw_log, to_text(make_id_bytes()), partitions);
+  const std::int64_t kept = transaction.first(partitions_of_log).value();
+  for (std::int64_t partition = 0; partition < kept; ++partition)
+    transaction.run(add_head, partition);
+}
+
+}  // namespace freehold

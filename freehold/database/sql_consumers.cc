@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How far each consumer has read, under which lease. The cursor moves in the transaction that holds
+// the effects of what it passes; the move is conditional on place, stamp and epoch, so an owner
+// that was paused and replaced is fenced by the database.
+#include "freehold/base/assert.h"
+#include "freehold/base/clock.h"
+#include "freehold/database/internal/columns.h"
+#include "freehold/database/sql_books.h"
+
+namespace freehold {
+namespace {
+
+using internal::column_of_bits;
+using internal::id_at;
+using internal::place_of;
+
+struct CursorRow {
+  std::int64_t position;
+  std::int64_t stamp;
+  std::string log_id;
+};
+BOOST_DESCRIBE_STRUCT(CursorRow, (), (position, stamp, log_id))
+
+struct IdRow {
+  std::int64_t position;
+  std::int64_t stamp;
+};
+BOOST_DESCRIBE_STRUCT(IdRow, (), (position, stamp))
+
+constexpr sql::Query<CursorRow(std::string_view, std::int64_t)> cursor_of{
+    "select position, stamp, log_id from freehold_cursor where consumer = $1 and partition = $2"};
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t,
+                           std::string_view)>
+    set_cursor{
+        "insert into freehold_cursor (consumer, partition, position, stamp, log_id) "
+        "values ($1, $2, $3, $4, $5) on conflict (consumer, partition) do update set "
+        "position = excluded.position, stamp = excluded.stamp, log_id = excluded.log_id"};
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
+                           std::int64_t, std::int64_t)>
+    move_cursor_of{
+        "update freehold_cursor set position = $5, stamp = $6 "
+        "where consumer = $1 and partition = $2 and position = $3 and stamp = $4 "
+        "and exists (select 1 from freehold_lease where name = $1 and epoch = $7)"};
+
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t,
+                           std::int64_t)>
+    add_waypoint{
+        "insert into freehold_waypoint (consumer, partition, minute, position, stamp) "
+        "values ($1, $2, $3, $4, $5) on conflict do nothing"};
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t)> drop_waypoints{
+    "delete from freehold_waypoint where consumer = $1 and partition = $2 and minute <= $3"};
+constexpr sql::Query<IdRow(std::string_view, std::int64_t)> waypoints_of{
+    "select position, stamp from freehold_waypoint where consumer = $1 and partition = $2 "
+    "order by minute desc"};
+
+constexpr sql::Query<int(std::string_view, std::int64_t, std::int64_t, std::int64_t)> tries_of{
+    "select tries from freehold_try "
+    "where consumer = $1 and partition = $2 and position = $3 and stamp = $4"};
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t)> add_try{
+    "insert into freehold_try (consumer, partition, position, stamp, tries) "
+    "values ($1, $2, $3, $4, 1) on conflict (consumer, partition, position, stamp) do update set "
+    "tries = freehold_try.tries + 1"};
+constexpr sql::Change<void(std::string_view)> delete_tries{
+    "delete from freehold_try where consumer = $1"};
+
+constexpr sql::Query<std::int64_t(std::string_view, std::string_view, Time, Time)> take_lease_of{
+    "insert into freehold_lease (name, owner, epoch, held_until) values ($1, $2, 1, $3) "
+    "on conflict (name) do update set owner = excluded.owner, held_until = excluded.held_until, "
+    "epoch = freehold_lease.epoch + (case when freehold_lease.owner = excluded.owner then 0 else 1 "
+    "end) where freehold_lease.owner = excluded.owner or freehold_lease.held_until <= $4 "
+    "returning epoch"};
+
+}  // namespace
+
+std::optional<Cursor> SqlBooks::cursor(std::string_view consumer, std::uint32_t partition) {
+  auto row = sql_.first(cursor_of, consumer, partition);
+  if (!row) return std::nullopt;
+  return Cursor{.at = id_at(place_of(partition, row->position), row->stamp),
+                .log_id = std::move(row->log_id)};
+}
+
+void SqlBooks::begin_cursor(std::string_view consumer, std::uint32_t partition,
+                            const Cursor& cursor) {
+  FREEHOLD_ASSERT(cursor.at.partition == partition, "a cursor stands in its own partition");
+  sql_.run(set_cursor, consumer, partition, cursor.at.position, column_of_bits(cursor.at.stamp),
+           cursor.log_id);
+}
+
+bool SqlBooks::move_cursor(std::string_view consumer, const EventId& from, const EventId& to,
+                           std::uint64_t epoch) {
+  FREEHOLD_ASSERT(from.partition == to.partition && from.position <= to.position,
+                  "a cursor moves forwards in one partition");
+  return sql_.count(move_cursor_of, consumer, from.partition, from.position,
+                    column_of_bits(from.stamp), to.position, column_of_bits(to.stamp), epoch) == 1;
+}
+
+void SqlBooks::note_waypoint(std::string_view consumer, const EventId& id, Time at) {
+  constexpr std::int64_t minutes_kept = 7 * 24 * 60;
+  const std::int64_t minute =
+      std::chrono::floor<std::chrono::minutes>(at).time_since_epoch().count();
+  sql_.run(add_waypoint, consumer, id.partition, minute, id.position, column_of_bits(id.stamp));
+  sql_.run(drop_waypoints, consumer, id.partition, minute - minutes_kept);
+}
+
+std::vector<EventId> SqlBooks::waypoints(std::string_view consumer, std::uint32_t partition) {
+  std::vector<EventId> ids;
+  for (const IdRow& row : sql_.all(waypoints_of, consumer, partition))
+    ids.push_back(id_at(place_of(partition, row.position), row.stamp));
+  return ids;
+}
+
+int SqlBooks::tries(std::string_view consumer, const EventId& id) {
+  return sql_.first(tries_of, consumer, id.partition, id.position, column_of_bits(id.stamp))
+      .value_or(0);
+}
+
+void SqlBooks::note_try(std::string_view consumer, const EventId& id) {
+  sql_.run(add_try, consumer, id.partition, id.position, column_of_bits(id.stamp));
+}
+
+void SqlBooks::forget_tries(std::string_view consumer) {
+  sql_.run(delete_tries, consumer);
+}
+
+// Time is read here, not given, so that no caller can take over a lease with a clock of its own.
+std::optional<std::uint64_t> SqlBooks::take_lease(std::string_view name, std::string_view owner,
+                                                  Time until) {
+  const auto epoch = sql_.first(take_lease_of, name, owner, until, now());
+  if (!epoch) return std::nullopt;
+  return static_cast<std::uint64_t>(*epoch);
+}
+
+}  // namespace freehold
