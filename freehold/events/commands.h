@@ -46,18 +46,15 @@ class Commands {
   bool empty() const { return handlers_.empty(); }
 
  private:
-  // Returns the reply as JSON, or the refusal.
-  using Handler = std::function<Result<std::string>(SqlTransaction&, const Delivery&)>;
+  struct Handler {
+    std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
+    // Returns the reply as JSON, or the refusal.
+    std::function<Result<std::string>(SqlTransaction&, const void*, const Delivery&)> answer;
+  };
   void add(std::string_view type, Handler handler);
 
   std::string service_;
   std::map<std::string, Handler, std::less<>> handlers_;  // by type
-};
-
-// A command could not be read, or was refused though nobody waits for its reply.
-class CommandFailed : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
 };
 
 template <Command C>
@@ -76,13 +73,12 @@ Commands& Commands::on(Callable handler) {
           Result<typename C::Reply>>,
       "a command's handler returns Result<C::Reply>");
   add(C::type,
-      [handler = std::move(handler)](SqlTransaction& transaction,
-                                     const Delivery& delivery) -> Result<std::string> {
-        const auto command = read_json<C>(delivery.data, Strictness::tolerant);
-        if (!command) throw CommandFailed(command.error().text());
-        FREEHOLD_TRY(auto reply, handler(transaction, *command, delivery));
-        return to_json(reply);
-      });
+      {.decode = internal::decoded<C>,
+       .answer = [handler = std::move(handler)](SqlTransaction& transaction, const void* command,
+                                                const Delivery& delivery) -> Result<std::string> {
+         FREEHOLD_TRY(auto reply, handler(transaction, *static_cast<const C*>(command), delivery));
+         return to_json(reply);
+       }});
   return *this;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -21,6 +22,12 @@ namespace freehold {
 // state event of every subject, then what follows; or with what happens from now on. From `state`,
 // an event that happened while the states were read may come a second time: the newer version wins.
 enum class BeginAt { start, state, now };
+
+// An event could not be applied: what a handler throws when it has nothing better.
+class EventFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // A named reader of one service's log and what it does with each event. A value, put together at
 // start-up; a ConsumerLoop runs it.
@@ -67,9 +74,15 @@ class Consumer {
   // What the source is asked for: families without version, or "service.*".
   std::vector<std::string> families() const;
 
-  // --- For the loop
-  // ------------------------------------------------------------------------------- An event's data
-  // as its handler takes it: decoded on the thread that reads, so that the lane only applies it.
+  // For the toolkit's own rooms: what is done with one type. Decoding runs on the thread that
+  // reads, so that the lane only applies.
+  struct Typed {
+    std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
+    std::function<void(SqlTransaction&, const void*, const Delivery&)> apply;
+  };
+  Consumer& on_type(std::string_view type, Typed typed);
+
+  // For the loop: an event's data as its handler takes it.
   struct Decoded {
     std::shared_ptr<const void> event;  // null: the handler takes the JSON
     std::string failure;                // not empty: why it cannot be applied
@@ -80,11 +93,6 @@ class Consumer {
   const Rebuild& rebuild() const { return rebuild_; }
 
  private:
-  struct Typed {
-    std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
-    std::function<void(SqlTransaction&, const void*, const Delivery&)> apply;
-  };
-  void add(std::string_view type, Typed typed);
   const Handler* raw_handler(std::string_view type) const;
 
   std::string name_;
@@ -95,6 +103,16 @@ class Consumer {
   AsideHandler on_set_aside_;
   Rebuild rebuild_;
 };
+
+namespace internal {
+
+template <Described T>
+Result<std::shared_ptr<const void>> decoded(std::string_view data) {
+  FREEHOLD_TRY(T value, read_json<T>(data, Strictness::tolerant));
+  return std::shared_ptr<const void>(std::make_shared<const T>(std::move(value)));
+}
+
+}  // namespace internal
 
 template <Event E>
 Consumer& Consumer::on(void (*handler)(SqlTransaction&, const E&, const Delivery&)) {
@@ -109,16 +127,12 @@ Consumer& Consumer::on(Callable handler) {
       std::is_void_v<
           std::invoke_result_t<const Callable&, SqlTransaction&, const E&, const Delivery&>>,
       "an event's handler returns nothing: what has happened cannot be refused");
-  add(E::type, {.decode = [](std::string_view data) -> Result<std::shared_ptr<const void>> {
-                  FREEHOLD_TRY(E event, read_json<E>(data, Strictness::tolerant));
-                  return std::shared_ptr<const void>(std::make_shared<const E>(std::move(event)));
-                },
-                .apply =
-                    [handler = std::move(handler)](SqlTransaction& transaction, const void* event,
-                                                   const Delivery& delivery) {
-                      handler(transaction, *static_cast<const E*>(event), delivery);
-                    }});
-  return *this;
+  return on_type(E::type, {.decode = internal::decoded<E>,
+                           .apply = [handler = std::move(handler)](SqlTransaction& transaction,
+                                                                   const void* event,
+                                                                   const Delivery& delivery) {
+                             handler(transaction, *static_cast<const E*>(event), delivery);
+                           }});
 }
 
 }  // namespace freehold

@@ -72,10 +72,10 @@ std::string_view own_service();
 
 // What is said about one event beside its data.
 struct EventContext {
-  std::string_view request_id;    // of a command whose reply somebody waits for: "<saga>/<step>"
-  std::string_view in_reply_to;   // of a reply: the request_id that it answers
-  std::string_view trace_parent;  // W3C trace context
-  bool deleted = false;           // of a state event: it ends its subject
+  std::string_view request_id{};    // of a command whose reply somebody waits for: "<saga>/<step>"
+  std::string_view in_reply_to{};   // of a reply: the request_id that it answers
+  std::string_view trace_parent{};  // W3C trace context
+  bool deleted = false;             // of a state event: it ends its subject
 };
 
 // The event as the log takes it.
@@ -83,7 +83,7 @@ template <Event E>
 NewEvent encode(const E& event, EventContext context = {});
 
 // Appends an event to this service's log; visible to readers when the transaction is committed.
-// Throws what Transaction::append throws: larger than 64 KiB.
+// Larger than 64 KiB: the body is refused with event_too_large.
 template <Event E>
 void append(Transaction& transaction, const E& event, EventContext context = {});
 
@@ -101,8 +101,8 @@ struct Envelope {
   std::string_view type;
   std::string_view subject;
   std::string_view partition_key;
-  std::string_view recipient;
-  EventContext context;
+  std::string_view recipient{};
+  EventContext context{};
   std::int64_t state_version = 0;
 };
 NewEvent encode(const Envelope& envelope, std::string_view data);
