@@ -53,12 +53,12 @@ class PasswordPool {
   Task<Result<bool>> verify(std::string encoded, std::string candidate);
 
  private:
-  enum class Turn { run, drop };
-  using Job = std::move_only_function<void(Turn)>;
+  // Called once: with nullptr it does its work, with a code it is refused; both answer.
+  using Job = std::move_only_function<void(const ErrorCode* refusal)>;
 
   template <class T>
   Task<Result<T>> submit(std::move_only_function<Result<T>()> work);
-  [[nodiscard]] bool enqueue(Job& job);  // false: the queue is full, and the job still the caller's
+  void enqueue(Job job);
   void serve();
 
   const std::size_t queue_max_;

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -22,8 +21,10 @@
 
 #include "freehold/base/clock.h"
 #include "freehold/base/result.h"
+#include "freehold/identity/internal/key_file.h"
 #include "freehold/identity/internal/token_cache.h"
 #include "freehold/identity/key.h"
+#include "freehold/identity/key_set.h"
 
 namespace freehold::identity {
 
@@ -70,28 +71,21 @@ class ServiceTrust {
  public:
   explicit ServiceTrust(std::filesystem::path trust_dir);
 
-  // The name of the service that made this token for `own_service`. A public key is read from
-  // TRUST_DIR when it is not known yet, and again when a token does not verify and the file has
-  // changed: a new service, or a new key, needs no restart. Verified tokens are remembered until
-  // they expire, at most a minute and a half.
+  // The name of the service that made this token for `own_service`. Its public key is read from
+  // TRUST_DIR, and again whenever the file has changed: a new service, a new key or a removed one
+  // needs no restart. Verified tokens are remembered until they expire, at most a minute and a
+  // half.
   // Refused: unauthenticated (the detail says why and repeats nothing of the token),
-  // keys_unusable (others may write to TRUST_DIR or to the key file; nobody is believed then).
+  // keys_unusable (others may write to TRUST_DIR or to the key file; it is not believed then).
   Result<std::string> caller_of(std::string_view token, std::string_view own_service);
 
  private:
-  // What tells one state of a file from another without reading it.
-  struct FileMark {
-    std::uint64_t device = 0, inode = 0;
-    std::int64_t size = 0, changed_ns = 0;
-    friend bool operator==(const FileMark&, const FileMark&) = default;
-  };
   struct TrustedKey {
-    VerifyingKey key;
-    FileMark mark;
+    KeySet keys;  // the one key
+    internal::FileMark mark;
   };
 
-  Result<FileMark> mark_of(const std::string& service) const;
-  Result<Claims> verified(std::string_view token, std::string_view own_service);
+  Result<const KeySet*> keys_of(const std::string& service);
 
   std::filesystem::path trust_dir_;
   std::map<std::string, TrustedKey, std::less<>> keys_;  // by service

@@ -32,10 +32,10 @@ struct Claims {
   std::string issuer;
   std::string subject;
   std::string audience;
-  std::vector<std::string> roles;
+  std::vector<std::string> roles{};
   Time issued_at;
   Time expires_at;
-  std::string id;  // `jti`; empty: none
+  std::string id{};  // `jti`; empty: none
 
   // Whether nobody takes the token any more: clock_skew_max after `expires_at`.
   bool has_expired() const;
