@@ -15,6 +15,7 @@ _WRITTEN = {".h", ".cc", ".py", ".sh", ".sql", ".cmake", ".ts", ".tsx", ".css", 
 _TYPE = re.compile(
     r"\b(?:class|struct|union|concept|using|enum(?:\s+class)?)\s+(?:\[\[\w+\]\]\s+)?"
     r"(\w*(?:Manager|Helper|Data|Info|Impl))\b(?=\s*[{:=;]|\s+final)")
+_MACRO_CALLS = re.compile(r"\A\s*(?:[A-Z][A-Z0-9_]*\((?:[^()]|\([^()]*\))*\)\s*\n)+")
 _NO_FUNCTION = re.compile(
     r"^(?:(?:public|private|protected)\s*:|template\s*<.*?>\s(?=\s*(?:class|struct|concept))|\s)*"
     r"(?:namespace|class|struct|union|enum|extern)\b", re.DOTALL)
@@ -68,8 +69,10 @@ def functions(file):
             is_block = before[-1:].isspace() and not re.search(r"(?:[=(,?&|]|\breturn)\s*$", before)
             is_block = is_block or not before.strip()
             begins = None
-            if is_block and not inside and "(" in before and not _NO_FUNCTION.match(before):
-                begins = head + len(before) - len(before.lstrip())
+            if is_block and not inside:
+                before = re.sub(_MACRO_CALLS, "", before, count=1).lstrip()
+                if "(" in before and not _NO_FUNCTION.match(before):
+                    begins = at - len(before)
             opened.append((is_block, begins))
             inside += begins is not None
             if is_block:

@@ -136,6 +136,8 @@ class Limits(RuleTest):
         self.assert_breach(limits.function_sizes, "a.cc", text, line=3)
         many = "class B {\n" + "  int f() { return 1; }\n" * 80 + "};\n"
         self.assert_passes(limits.function_sizes, "a.cc", many)
+        for head in ("DESCRIBE(A, (), (b))\nnamespace {", "DESCRIBE(A,\n  ())\n\nstruct B {"):
+            self.assert_passes(limits.function_sizes, "a.cc", head + "\n  int a;" * 80 + "\n}")
 
     def test_braces_in_text_and_tables_are_no_functions(self):
         table = "constexpr Row rows[] = {\n" + '    {f(1), "{"},  // {\n' * 80 + "};\n"

@@ -3,8 +3,13 @@
 
 import re
 
-# The four frames that may catch everything: request loop, lane, consumer loop, saga runner.
-CATCHES_ALL = set()
+# The four frames that may catch everything.
+CATCHES_ALL = {
+    "freehold/http/routes.cc",  # the request loop
+    "freehold/database/lane.cc",
+    "freehold/events/consumer_loop.cc",
+    "freehold/saga/internal/saga_runner.cc",
+}
 
 # Headers that are included more than once on purpose.
 INCLUDED_OFTEN = {"freehold/base/define_errors.h"}
