@@ -57,14 +57,14 @@ void bind_as(SqlStatement& statement, int parameter, const Given& given) {
   static_assert(Fits<Given, Declared>,
                 "an argument has another type than the statement declares for this parameter");
   if constexpr (std::same_as<Declared, Given>) {
-    freehold::bind(statement, parameter, given);
+    freehold::bind_value(statement, parameter, given);
   } else if constexpr (std::same_as<Declared, std::string>) {
-    freehold::bind(statement, parameter, std::string_view{given});
+    freehold::bind_value(statement, parameter, std::string_view{given});
   } else if constexpr (Number<Declared> && Number<Given>) {
     FREEHOLD_ASSERT(std::in_range<Declared>(given), "a number does not fit its SQL parameter");
-    freehold::bind(statement, parameter, static_cast<Declared>(given));
+    freehold::bind_value(statement, parameter, static_cast<Declared>(given));
   } else {
-    freehold::bind(statement, parameter, static_cast<Declared>(given));
+    freehold::bind_value(statement, parameter, static_cast<Declared>(given));
   }
 }
 
