@@ -22,6 +22,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "freehold/database/database.h"
@@ -50,9 +51,10 @@ class LaneTransaction : public SqlTransaction {
   using Transaction::undo_to_savepoint;
   using Transaction::writes;
 
-  // What the bodies have left: the events to be sealed, and what runs after the commit.
+  // What the bodies have left: the events to be sealed, and, once all is committed, what runs
+  // after it.
   std::span<const NewEvent> appended() const { return events_; }
-  std::vector<std::move_only_function<void()>> take_on_commit();
+  std::vector<std::move_only_function<void()>> end_committed();
 
  protected:
   LaneTransaction() : SqlTransaction(Access::write) {}
@@ -99,6 +101,8 @@ class Lane {
   // As Database::write_now.
   Result<> write_now(std::move_only_function<Result<>(SqlTransaction&)> body);
   double load() const;  // of the requests' queue, 0 … 1
+  std::size_t queued() const;
+  bool was_left() const { return was_left_; }  // in the middle of a batch, by a simulated crash
   const LaneStatistics& statistics() const { return statistics_; }
 
   // Either a thread of its own runs the jobs, or whoever calls run_pending (a simulation, with one
@@ -115,34 +119,38 @@ class Lane {
     Result<> outcome;
   };
   struct Pause;
+  enum class Run { ended, again_with_savepoints, again_one_by_one };
   using Entries = std::span<Entry>;
 
+  const ErrorCode* queue(Urgency urgency, Job& job);
   bool has_work() const;
   void run_thread();
-  bool run_next();
+  std::size_t run_next(std::unique_lock<std::mutex>& lock);
   std::vector<Entry> take_batch();
   void run(Entries batch);
-  bool run_together(Entries batch, LaneTransaction::Savepoints savepoints);
+  Run run_together(Entries batch, LaneTransaction::Savepoints savepoints);
   void run_body(Entry& entry);
-  bool commit(Entries batch);
+  void check_open();
+  void commit();
   void undo();
+  void leave_unknown(Entries batch);
   void count(Entries batch);
   void complete(std::vector<Entry> batch);
-  void refuse(Job job, const ErrorCode& code);
 
   LaneTransaction& transaction_;
   const LaneOptions options_;
   std::function<void(std::span<const StoredEvent>)> on_appended_;
   LaneStatistics statistics_;
   std::vector<std::move_only_function<void()>> after_commit_;
-  bool broken_ = false;  // after an unknown commit nothing runs any more
+  bool broken_ = false;         // after an unknown commit nothing runs any more
+  bool end_is_posted_ = false;  // and the process is told so once
+  bool was_left_ = false;       // a simulated crash left the lane in the middle of a batch
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable work_has_come_;
   std::deque<Job> consumers_;
   std::deque<Job> requests_;
   std::deque<Pause*> pauses_;
-  bool sleeping_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

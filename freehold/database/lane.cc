@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/database/lane.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
+#include "freehold/base/record.h"
+#include "freehold/database/fault.h"
+
+namespace freehold {
+namespace {
+
+// A quarter of every batch is for requests, if there are any, however many consumers wait.
+constexpr std::size_t requests_share = 4;
+
+void exit_now() {
+  std::_Exit(EXIT_FAILURE);
+}
+
+void move_first(std::deque<Job>& from, std::size_t count, std::vector<Job>& to) {
+  const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
+  std::move(from.begin(), end, std::back_inserter(to));
+  from.erase(from.begin(), end);
+}
+
+}  // namespace
+
+std::vector<std::move_only_function<void()>> LaneTransaction::end_committed() {
+  events_.clear();
+  on_rollback_.clear();
+  return std::exchange(on_commit_, {});
+}
+
+// Work that waits for its turn on the stack of whoever asked for it.
+struct Lane::Pause {
+  std::move_only_function<void()> work;
+  std::condition_variable finished;
+  bool is_finished = false;
+};
+
+Lane::Lane(LaneTransaction& transaction, LaneOptions options)
+    : transaction_(transaction), options_(std::move(options)) {
+  FREEHOLD_ASSERT(options_.executor, "a lane needs an executor for its outcomes");
+}
+
+Lane::~Lane() {
+  stop();
+}
+
+void Lane::on_appended(std::function<void(std::span<const StoredEvent>)> listener) {
+  on_appended_ = std::move(listener);
+}
+
+void Lane::submit(Urgency urgency, Job job) {
+  if (const ErrorCode* why_not = queue(urgency, job)) {
+    boost::asio::post(options_.executor,
+                      [done = std::move(job.done), why_not]() mutable { done(*why_not); });
+  } else {
+    work_has_come_.notify_one();
+  }
+}
+
+// Takes the job over, or says why not and leaves it.
+const ErrorCode* Lane::queue(Urgency urgency, Job& job) {
+  const bool is_consumer = urgency == Urgency::consumer;
+  const std::lock_guard lock{mutex_};
+  if (stopping_) return &errors::shutting_down;
+  std::deque<Job>& jobs = is_consumer ? consumers_ : requests_;
+  if (jobs.size() >= (is_consumer ? options_.consumers_max : options_.requests_max)) {
+    ++statistics_.overloads;
+    return &errors::overloaded;
+  }
+  jobs.push_back(std::move(job));
+  return nullptr;
+}
+
+Result<> Lane::pause(std::move_only_function<void()> work) {
+  std::unique_lock lock{mutex_};
+  if (stopping_) return errors::shutting_down;
+  if (!thread_.joinable()) {
+    lock.unlock();
+    work();
+    return {};
+  }
+  FREEHOLD_ASSERT(thread_.get_id() != std::this_thread::get_id(), "the lane waits for itself");
+  Pause pause{.work = std::move(work), .finished = {}};
+  pauses_.push_back(&pause);
+  work_has_come_.notify_one();
+  pause.finished.wait(lock, [&] { return pause.is_finished; });
+  return {};
+}
+
+Result<> Lane::write_now(std::move_only_function<Result<>(SqlTransaction&)> body) {
+  std::vector<Entry> batch(1);
+  batch.front().job.body = std::move(body);
+  Result<> outcome;
+  FREEHOLD_TRY(pause([&] {
+    run(batch);
+    outcome = batch.front().outcome;
+    complete(std::move(batch));
+  }));
+  return outcome;
+}
+
+std::size_t Lane::queued() const {
+  const std::lock_guard lock{mutex_};
+  return consumers_.size() + requests_.size();
+}
+
+double Lane::load() const {
+  const std::lock_guard lock{mutex_};
+  return static_cast<double>(requests_.size()) / static_cast<double>(options_.requests_max);
+}
+
+void Lane::start() {
+  FREEHOLD_ASSERT(!thread_.joinable(), "a lane has one thread");
+  thread_ = std::thread{[this] { run_thread(); }};
+}
+
+void Lane::run_thread() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    work_has_come_.wait(lock, [this] { return stopping_ || has_work(); });
+    if (!has_work()) return;
+    run_next(lock);
+  }
+}
+
+std::size_t Lane::run_pending() {
+  std::unique_lock lock{mutex_};
+  std::size_t jobs = 0;
+  while (has_work()) jobs += run_next(lock);
+  return jobs;
+}
+
+void Lane::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  work_has_come_.notify_one();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else if (!was_left_) {
+    run_pending();
+  }
+}
+
+bool Lane::has_work() const {
+  return !pauses_.empty() || !consumers_.empty() || !requests_.empty();
+}
+
+// Called and returns with the lock held. What a simulated crash throws leaves from here: then the
+// lane stays as the dead process would have left it.
+std::size_t Lane::run_next(std::unique_lock<std::mutex>& lock) {
+  if (!pauses_.empty()) {
+    Pause& pause = *pauses_.front();
+    pauses_.pop_front();
+    lock.unlock();
+    pause.work();
+    lock.lock();
+    pause.is_finished = true;
+    pause.finished.notify_one();
+    return 0;
+  }
+  std::vector<Entry> batch = take_batch();
+  const std::size_t jobs = batch.size();
+  lock.unlock();
+  run(batch);
+  complete(std::move(batch));
+  transaction_.rest();
+  lock.lock();
+  return jobs;
+}
+
+// Consumers first, because what they do has been accepted already; requests keep their share.
+std::vector<Lane::Entry> Lane::take_batch() {
+  const std::size_t reserved = std::min(requests_.size(), options_.batch_max / requests_share);
+  const std::size_t consumers = std::min(consumers_.size(), options_.batch_max - reserved);
+  const std::size_t requests = std::min(requests_.size(), options_.batch_max - consumers);
+  std::vector<Job> jobs;
+  jobs.reserve(consumers + requests);
+  move_first(consumers_, consumers, jobs);
+  move_first(requests_, requests, jobs);
+  std::vector<Entry> batch(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) batch[i].job = std::move(jobs[i]);
+  return batch;
+}
+
+void Lane::run(Entries batch) {
+  using enum LaneTransaction::Savepoints;
+  was_left_ = true;
+  Run run = run_together(batch, batch.size() == 1 ? real : none);
+  if (run != Run::ended) ++statistics_.reruns;
+  if (run == Run::again_with_savepoints) run = run_together(batch, real);
+  if (run == Run::again_one_by_one)
+    for (Entry& entry : batch) run_together({&entry, 1}, real);
+  count(batch);
+}
+
+// Runs the bodies and commits them in one transaction, or leaves nothing of it and says how they
+// must be run again. A body alone always ends.
+Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoints) {
+  if (broken_) {
+    for (Entry& entry : batch) entry.outcome = errors::database_unavailable;
+    return Run::ended;
+  }
+  std::optional<Error> failed;
+  try {
+    transaction_.begin(savepoints);
+    for (Entry& entry : batch) run_body(entry);
+    commit();
+    return Run::ended;
+  } catch (const internal::MustRunAlone&) {
+    FREEHOLD_ASSERT(savepoints == LaneTransaction::Savepoints::none, "savepoints were there");
+  } catch (const DatabaseFault& fault) {
+    failed = fault.error();
+  } catch (const std::exception& exception) {
+    failed = Error{errors::internal, exception.what()};
+  }
+  undo();
+  if (!failed) return Run::again_with_savepoints;
+  if (failed->is(errors::commit_unknown)) {
+    leave_unknown(batch);
+  } else if (batch.size() > 1) {
+    return Run::again_one_by_one;
+  } else if (batch.front().outcome) {
+    batch.front().outcome = *failed;  // else the body has said why itself
+  }
+  return Run::ended;
+}
+
+// Leaves the transaction with all that the body did, or with none of it. Throws when the batch
+// cannot go on.
+void Lane::run_body(Entry& entry) {
+  const LaneTransaction::Mark start = transaction_.mark();
+  const int savepoint = transaction_.open_savepoint();
+  try {
+    entry.outcome = entry.job.body(transaction_);
+  } catch (const internal::Refused& refused) {
+    entry.outcome = refused.error;
+  } catch (const DatabaseFault& fault) {
+    entry.outcome = fault.error();
+  } catch (const std::exception& exception) {
+    entry.outcome = Error{errors::internal, exception.what()};
+  }
+  check_open();
+  if (entry.outcome || transaction_.writes() == start.writes) {
+    transaction_.release_savepoint(savepoint);
+  } else {
+    transaction_.undo_to_savepoint(savepoint);
+  }
+  if (!entry.outcome) transaction_.undo_in_memory(start);
+}
+
+// A full disk may have undone everything, whatever a body made of that error; the next statement
+// would commit by itself.
+void Lane::check_open() {
+  if (!transaction_.is_open())
+    throw DatabaseFault(errors::database_unavailable, "an error has undone the transaction");
+}
+
+void Lane::commit() {
+  const std::vector<StoredEvent> events = transaction_.appended().empty()
+                                              ? std::vector<StoredEvent>{}
+                                              : transaction_.books().seal(transaction_.appended());
+  FREEHOLD_CRASH_POINT("lane.after_seal");
+  check_open();
+  FREEHOLD_CRASH_POINT("lane.before_commit");
+  const auto start = SteadyClock::now();
+  transaction_.commit();
+  statistics_.commit_ns += static_cast<std::uint64_t>((SteadyClock::now() - start).count());
+  FREEHOLD_CRASH_POINT("lane.after_commit");
+  ++statistics_.batches;
+  statistics_.events += events.size();
+  std::ranges::move(transaction_.end_committed(), std::back_inserter(after_commit_));
+  if (on_appended_ && !events.empty()) on_appended_(events);
+}
+
+void Lane::undo() {
+  transaction_.roll_back();
+  transaction_.undo_in_memory({});
+}
+
+void Lane::leave_unknown(Entries batch) {
+  broken_ = true;
+  for (Entry& entry : batch) entry.outcome = errors::commit_unknown;
+  record(Severity::error, "a commit has an unknown outcome; the process ends",
+         {{"jobs", batch.size()}});
+}
+
+void Lane::count(Entries batch) {
+  statistics_.jobs += batch.size();
+  for (const Entry& entry : batch) {
+    if (entry.outcome) continue;
+    const Kind kind = entry.outcome.error().kind();
+    const bool is_fault =
+        kind == Kind::internal || kind == Kind::unavailable || kind == Kind::indeterminate;
+    ++(is_fault ? statistics_.failed : statistics_.refused);
+  }
+}
+
+// One wake-up of the executor a batch. What follows the commit runs before the answers: a caller
+// that has its answer finds caches fresh.
+void Lane::complete(std::vector<Entry> batch) {
+  FREEHOLD_CRASH_POINT("lane.before_completions");
+  auto tell = [after = std::exchange(after_commit_, {}), batch = std::move(batch)]() mutable {
+    for (auto& what : after) what();
+    for (Entry& entry : batch)
+      if (entry.job.done) entry.job.done(std::move(entry.outcome));
+  };
+  boost::asio::post(options_.executor, std::move(tell));
+  if (broken_ && !std::exchange(end_is_posted_, true))
+    boost::asio::post(options_.executor,
+                      options_.on_commit_unknown ? options_.on_commit_unknown : exit_now);
+  was_left_ = false;
+}
+
+}  // namespace freehold

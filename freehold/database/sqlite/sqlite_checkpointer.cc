@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/database/sqlite/sqlite_checkpointer.h"
+
+#include <sqlite3.h>
+
+#include <string>
+
+#include "freehold/base/record.h"
+
+namespace freehold {
+
+void SqliteCheckpointer::start(std::unique_ptr<SqliteConnection> bulk) {
+  bulk_ = std::move(bulk);
+  thread_ = std::thread{[this] { run_thread(); }};
+}
+
+void SqliteCheckpointer::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  bulk_.reset();
+}
+
+void SqliteCheckpointer::rest() {
+  if (!committed_) return;
+  const int pages = lane_.wal_pages;
+  statistics_.wal_pages = static_cast<std::uint64_t>(pages);
+  if (pages < last_pages_) next_due_ = pages_due_;  // the log has begun anew
+  last_pages_ = pages;
+  if (pages < next_due_) return;
+  {
+    const std::lock_guard lock{mutex_};
+    if (stage_ == Stage::bulk) return;
+    if (stage_ == Stage::idle && thread_.joinable()) {
+      stage_ = Stage::bulk;
+      changed_.notify_all();
+      return;
+    }
+    stage_ = Stage::idle;
+  }
+  carry_remainder();
+}
+
+// A reader may hold the end of the log in use: then it goes on growing, and a quarter later it is
+// tried again.
+void SqliteCheckpointer::carry_remainder() {
+  try {
+    if (lane_.checkpoint(SQLITE_CHECKPOINT_PASSIVE)) ++statistics_.checkpoints;
+  } catch (const DatabaseFault& fault) {
+    record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
+  }
+  committed_ = false;
+  next_due_ = last_pages_ + pages_due_ / 4;
+}
+
+bool SqliteCheckpointer::truncate() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [this] { return stage_ != Stage::bulk; });
+  stage_ = Stage::idle;
+  if (!committed_)
+    lane_.run("pragma user_version = " + std::to_string(lane_.number("pragma user_version")));
+  const bool is_empty = lane_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  if (is_empty) ++statistics_.checkpoints;
+  committed_ = false;
+  last_pages_ = 0;
+  next_due_ = pages_due_;
+  return is_empty;
+}
+
+void SqliteCheckpointer::run_thread() {
+  std::unique_lock lock{mutex_};
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || stage_ == Stage::bulk; });
+    if (stopping_) break;
+    lock.unlock();
+    try {
+      bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    } catch (const DatabaseFault& fault) {
+      record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
+    }
+    lock.lock();
+    stage_ = Stage::remainder;
+    changed_.notify_all();
+  }
+  stage_ = Stage::idle;
+}
+
+}  // namespace freehold

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "freehold/base/errors.h"
+#include "freehold/database/sqlite/sqlite_connection.h"
+
+namespace freehold {
+namespace {
+
+// Walks over SQL text: words, `$` parameters and the rest, without what is quoted or commented out.
+class SqlWords {
+ public:
+  explicit SqlWords(std::string_view text) : rest_(text) {}
+
+  // The next word in upper case, a `;` or a `(`; empty at the end.
+  std::string next() {
+    while (!rest_.empty()) {
+      if (skip_hidden()) continue;
+      const char c = rest_.front();
+      if (c == ';' || c == '(') {
+        rest_.remove_prefix(1);
+        return {c};
+      }
+      if (!is_letter(c)) {
+        rest_.remove_prefix(1);
+        continue;
+      }
+      std::string word;
+      while (!rest_.empty() && is_letter(rest_.front())) {
+        word += static_cast<char>(std::toupper(static_cast<unsigned char>(rest_.front())));
+        rest_.remove_prefix(1);
+      }
+      return word;
+    }
+    return {};
+  }
+
+  // Whether quoted text or a comment stood here and was skipped.
+  bool skip_hidden() {
+    const char c = rest_.front();
+    if (c == '\'' || c == '"' || c == '`') return skip_to({&c, 1}, 1);
+    if (c == '[') return skip_to("]", 1);
+    if (rest_.starts_with("--")) return skip_to("\n", 2);
+    if (rest_.starts_with("/*")) return skip_to("*/", 2);
+    return false;
+  }
+
+  std::string_view rest() const { return rest_; }
+  void advance() { rest_.remove_prefix(1); }
+
+ private:
+  static bool is_letter(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  }
+
+  bool skip_to(std::string_view end, std::size_t from) {
+    const std::size_t at = rest_.find(end, from);
+    rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + end.size());
+    return true;
+  }
+
+  std::string_view rest_;
+};
+
+// `$1` is a name to SQLite, numbered by where it stands first; `?1` is the first parameter.
+std::string with_numbered_parameters(std::string_view text) {
+  std::string numbered;
+  numbered.reserve(text.size());
+  SqlWords words{text};
+  while (!words.rest().empty()) {
+    const std::string_view before = words.rest();
+    if (words.skip_hidden()) {
+      numbered.append(before.substr(0, before.size() - words.rest().size()));
+      continue;
+    }
+    const bool is_parameter =
+        before.size() > 1 && before[0] == '$' && before[1] >= '0' && before[1] <= '9';
+    numbered += is_parameter ? '?' : before[0];
+    words.advance();
+  }
+  return numbered;
+}
+
+bool is_schema_change(std::string_view text) {
+  static constexpr std::array<std::string_view, 4> verbs{"CREATE", "DROP", "ALTER", "REINDEX"};
+  return std::ranges::find(verbs, SqlWords{text}.next()) != verbs.end();
+}
+
+}  // namespace
+
+std::string_view forbidden_in(std::string_view sql) {
+  static constexpr std::array<std::string_view, 8> commands{
+      "BEGIN", "COMMIT", "END", "SAVEPOINT", "RELEASE", "ATTACH", "DETACH", "VACUUM"};
+  SqlWords words{sql};
+  std::string before = ";";
+  int open_triggers = 0;  // the END of a trigger is none of a transaction
+  for (std::string word = words.next(); !word.empty(); word = words.next()) {
+    if (word == "ROLLBACK") return "ROLLBACK";
+    if (word == "TRIGGER" && before != "DROP") ++open_triggers;
+    if (before == ";" && word == "END" && open_triggers > 0) {
+      --open_triggers;
+    } else if (before == ";") {
+      const auto found = std::ranges::find(commands, word);
+      if (found != commands.end()) return *found;
+    }
+    before = word;
+  }
+  return {};
+}
+
+SqliteStatement::SqliteStatement(SqliteConnection& connection, std::string_view text)
+    : connection_(connection), changes_schema_(is_schema_change(text)) {
+  const std::string numbered = with_numbered_parameters(text);
+  const char* tail = nullptr;
+  const int result =
+      sqlite3_prepare_v3(connection.handle(), numbered.c_str(), static_cast<int>(numbered.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement_, &tail);
+  if (result != SQLITE_OK) connection.fail(result, text);
+  const bool is_one = SqlWords{tail}.next().empty();
+  if (!statement_ || !is_one) {
+    sqlite3_finalize(statement_);
+    throw DatabaseFault(errors::internal, "not one statement: " + std::string{text});
+  }
+  writes_ = sqlite3_stmt_readonly(statement_) == 0;
+  for (int i = 0; i < sqlite3_column_count(statement_); ++i)
+    names_.emplace_back(sqlite3_column_name(statement_, i));
+  columns_.assign(names_.begin(), names_.end());
+}
+
+SqliteStatement::~SqliteStatement() {
+  sqlite3_finalize(statement_);
+}
+
+void SqliteStatement::check_bound(int result) const {
+  if (result != SQLITE_OK) connection_.fail(result, sqlite3_sql(statement_));
+}
+
+void SqliteStatement::null(int parameter) {
+  check_bound(sqlite3_bind_null(statement_, parameter));
+}
+
+void SqliteStatement::integer(int parameter, std::int64_t value) {
+  check_bound(sqlite3_bind_int64(statement_, parameter, value));
+}
+
+void SqliteStatement::real(int parameter, double value) {
+  check_bound(sqlite3_bind_double(statement_, parameter, value));
+}
+
+void SqliteStatement::text(int parameter, std::string_view value) {
+  const char* bytes = value.data() ? value.data() : "";
+  check_bound(sqlite3_bind_text64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT,
+                                  SQLITE_UTF8));
+}
+
+void SqliteStatement::blob(int parameter, std::span<const std::uint8_t> value) {
+  const void* bytes = value.data() ? static_cast<const void*>(value.data()) : "";
+  check_bound(sqlite3_bind_blob64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT));
+}
+
+bool SqliteStatement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::int64_t SqliteStatement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+double SqliteStatement::real(int column) const {
+  return sqlite3_column_double(statement_, column);
+}
+
+std::string_view SqliteStatement::text(int column) const {
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  if (!bytes) return {};
+  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::span<const std::uint8_t> SqliteStatement::blob(int column) const {
+  const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+  if (!bytes) return {};
+  return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+bool SqliteStatement::next() {
+  connection_.check_usable();
+  const int result = sqlite3_step(statement_);
+  if (result == SQLITE_ROW) return true;
+  if (result != SQLITE_DONE) connection_.fail(result, sqlite3_sql(statement_));
+  return false;
+}
+
+int SqliteStatement::step_once() {
+  return sqlite3_step(statement_);
+}
+
+std::int64_t SqliteStatement::execute() {
+  while (next()) {
+  }
+  if (changes_schema_) ++connection_.schema_changes_;
+  return writes_ && !changes_schema_ ? sqlite3_changes64(connection_.handle()) : 0;
+}
+
+void SqliteStatement::reset() {
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+}  // namespace freehold
