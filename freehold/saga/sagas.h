@@ -77,8 +77,8 @@ class Sagas {
   // The services that its sagas send commands to: each needs a consumer replies_from(peer).
   std::vector<std::string> peers() const;
 
-  // The consumer of the replies that a peer's log holds for this service's sagas. Valid as long as
-  // this object.
+  // The consumer of the replies that a peer's log holds for this service's sagas. Outlives this
+  // object, not the database.
   Consumer replies_from(std::string peer);
 
   // Counts what is alive and starts the timers. Fails when the database cannot be read.
@@ -100,7 +100,7 @@ class Sagas {
 
   Result<SagaCounts> counts() const;
 
-  // Sagas in that state, by id, after `after_id` ("": from the first).
+  // Sagas in that status, by id, after `after_id` ("": from the first).
   Result<std::vector<SagaRecord>> list(SagaStatus status, std::string after_id,
                                        std::size_t sagas_max) const;
 
@@ -108,8 +108,8 @@ class Sagas {
   // saga_not_waiting, when it is neither parked nor diverged.
   Task<Result<>> retry(std::string saga);
 
-  // Forgets some of the sagas that ended longer ago than `keep_ended`; returns how many. The timers
-  // call it once a minute.
+  // Forgets the sagas that ended longer ago than `keep_ended`, 500 to a transaction; returns how
+  // many. The timers call it once a minute.
   Task<Result<std::size_t>> forget_ended();
 
   // --- Below the API: what its consumers and its timer do, for tests and stories ----------------
@@ -122,10 +122,10 @@ class Sagas {
   Task<Result<std::size_t>> fire_due();
 
  private:
-  class Runner;
+  class Parts;
   void add(internal::SagaProgram program);
 
-  const std::shared_ptr<Runner> runner_;
+  const std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace freehold

@@ -35,6 +35,6 @@ constexpr bool is_saga_name(std::string_view name) {
 // Journals the saga and runs the body that `begin` makes to its first wait, unless a saga of that
 // id was started before.
 void start_saga(SqlTransaction& transaction, std::string_view name, std::string_view key,
-                std::string input, std::function<Saga()> begin);
+                std::string input, const std::function<Saga()>& begin);
 
 }  // namespace freehold::internal

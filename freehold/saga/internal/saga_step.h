@@ -67,7 +67,8 @@ class SagaStep {
   virtual StepName name() const = 0;
   // Of what the step asks for: a program that asks for something else now is reported by check().
   virtual std::uint64_t request_hash() const { return 0; }
-  // Takes its outcome (never `waiting`) from the journal. Throws JournalUnreadable.
+  // Takes its outcome (never `waiting`) from the journal. Throws std::runtime_error when that
+  // cannot be read.
   virtual void replay(StepState state, std::string_view outcome, ArmedUndos& undos) = 0;
   virtual Performed perform(const StepPlace& place, ArmedUndos& undos) = 0;
   virtual bool ends_saga() const { return false; }
@@ -78,18 +79,14 @@ class SagaStep {
   ~SagaStep() = default;
 };
 
-// The body asks for another step than its journal holds.
-struct Diverged {
-  std::string why;
-};
-
-// An error as the journal and a reply hold it: {"service","name","kind","sentence","detail"}.
+// An error as the journal and a reply hold it: {"service","name","kind","sentence","detail"}. What
+// cannot be read is a failure: std::runtime_error.
 std::string error_to_json(const Error& error);
-Error error_from_json(std::string_view json);  // unreadable: errors::internal with what was wrong
+Error error_from_json(std::string_view json);
 
 // "<saga id>/<step>": the request id of a command, by which its reply finds the step.
 std::string request_id_of(std::string_view saga, int step);
 
-[[noreturn]] void fail_unreadable(const Error& error);  // throws std::runtime_error
+[[noreturn]] void fail_unreadable(const Error& error);
 
 }  // namespace freehold::internal

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "freehold/base/crash_point.h"
 #include "freehold/base/hash.h"
 #include "freehold/database/internal/body.h"
 #include "freehold/events/event.h"
@@ -79,6 +80,7 @@ class [[nodiscard]] RequestStep final : public SagaStep {
 
   Performed perform(const StepPlace& place, ArmedUndos&) override {
     send(place.transaction, command_, request_id_of(place.saga, place.step));
+    FREEHOLD_CRASH_POINT("saga.after_send");
     const bool timed = timeout_ != std::chrono::microseconds{};
     return {StepState::waiting, {}, timed ? place.now + timeout_ : Time{}};
   }

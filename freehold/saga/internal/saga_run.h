@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/clock.h"
+#include "freehold/database/transaction.h"
+#include "freehold/saga/internal/saga_coroutine.h"
+#include "freehold/saga/internal/saga_step.h"
+
+namespace freehold::internal {
+
+// One resume of a saga: the body is run over its journal, then goes on from there. Made for one
+// transaction and dropped with it.
+class SagaRun {
+ public:
+  // Where a replay has come to: `waiting` in the journal's last step; `beyond` it, at a step that
+  // the journal does not hold, or at the body's end; `diverged` from it (why()).
+  enum class Place { waiting, beyond, diverged };
+
+  // What a run has come to. `running`: it waits, until `due` at the latest unless that is the
+  // epoch. `failed`: by fail(); `why` is that step's name.
+  struct Outcome {
+    SagaStatus status = SagaStatus::running;
+    std::string why;
+    Time due{};
+  };
+
+  // Both must outlive the run.
+  SagaRun(const Saga& body, std::string_view id) : body_(body), id_(id) {}
+
+  // Gives the body the outcomes of its journal, without any effect. Throws what the body throws,
+  // and std::runtime_error when an outcome cannot be read.
+  Place replay(std::span<const JournalEntry> journal);
+
+  // After `beyond`: performs and journals step after step, until the saga waits or ends; that is
+  // journalled, too. Throws what the steps throw.
+  Outcome perform(SqlTransaction& transaction);
+
+  const std::string& why() const { return why_; }
+  int step() const { return number_; }  // the step that it has come to; counted from 1
+
+  // Compares what the steps ask for with the journal's hashes, too, and keeps the names of those
+  // that differ.
+  void watch_requests() { watching_ = true; }
+  struct ChangedRequest {
+    int step;
+    std::string name;
+  };
+  const std::vector<ChangedRequest>& changed_requests() const { return changed_; }
+
+ private:
+  Place diverge(const JournalEntry& entry);
+
+  const Saga& body_;
+  const std::string_view id_;
+  SagaStep* next_ = nullptr;
+  int number_ = 0;
+  ArmedUndos undos_;
+  std::string why_;
+  bool watching_ = false;
+  std::vector<ChangedRequest> changed_;
+};
+
+class SagaPulse;
+
+// Tells the service's pulse what the run has come to, once that is committed.
+void tell_pulse(SqlTransaction& transaction, SagaPulse& pulse, const SagaRun::Outcome& outcome);
+
+}  // namespace freehold::internal

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+#include "freehold/database/database.h"
+#include "freehold/events/delivery.h"
+#include "freehold/saga/internal/definition.h"
+#include "freehold/saga/internal/saga_pulse.h"
+#include "freehold/saga/internal/saga_run.h"
+
+namespace freehold::internal {
+
+struct RunnerOptions {
+  int attempts_max;
+  int deaths_max;
+  std::chrono::microseconds retry_after;
+};
+
+// Resumes sagas: what the consumers of replies and the timers call. Its handlers are bodies of
+// transactions: what they have to say to memory they say through on_commit. One of the four frames
+// that catch exceptions: those of a saga's body and of its steps.
+//
+// A resume that failed is kept as a set-aside event of the consumer "saga", by the saga's id: with
+// its attempts, when it is tried next, and whether it is parked.
+class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
+ public:
+  static constexpr std::string_view consumer = "saga";
+
+  SagaRunner(Database& database, RunnerOptions options, SagaPulse& pulse)
+      : database_(database), options_(options), pulse_(pulse) {}
+
+  // Before the first of all other calls.
+  void add(SagaProgram program);
+  const std::map<std::string, SagaProgram, std::less<>>& programs() const { return programs_; }
+
+  // The next `resumes` are noted in a transaction of their own before they are tried: the process
+  // died, perhaps in one of them, and the note counts how often.
+  void be_careful(int resumes) { careful_ = resumes; }
+
+  // Ends the step that the reply answers and resumes its saga. Throws std::runtime_error when the
+  // reply cannot be read: it is then set aside by its consumer.
+  void take_reply(SqlTransaction& transaction, const Delivery& delivery);
+  void take_set_aside(SqlTransaction& transaction, const Delivery& delivery);
+
+  // Ends the steps whose time is up and resumes their sagas, together. Returns how many.
+  Task<Result<std::size_t>> fire_timers();
+  // Tries what is due of the resumes that failed, each by itself. Returns how many.
+  Task<Result<std::size_t>> try_again();
+  // The next moment at which either has something to do, if there is one.
+  Task<Result<std::optional<Time>>> next_due() const;
+
+  // See Sagas::retry; the body of its transaction.
+  Result<> retry(SqlTransaction& transaction, std::string_view saga) const;
+
+ private:
+  // Ends a waiting step and lets its saga go on, now or, when it must be noted first, soon.
+  void wake(SqlTransaction& transaction, std::string_view saga, int step, StepState state,
+            std::string_view outcome);
+  void fire(SqlTransaction& transaction, const DueTimer& timer);
+
+  // Runs the saga over its journal and further. What fails is undone and returned.
+  Result<> resume(SqlTransaction& transaction, const SagaRecord& saga) const;
+  Result<> run(SqlTransaction& transaction, const SagaRecord& saga) const;
+  void stop_diverged(SqlTransaction& transaction, const SagaRecord& saga, std::string why) const;
+
+  Task<Result<>> try_again(std::string saga);
+  bool note_attempt(SqlTransaction& transaction, std::string_view saga) const;
+  void attempt(SqlTransaction& transaction, std::string_view saga) const;
+  void note_failure(SqlTransaction& transaction, AsideEvent attempt, const Error& why) const;
+  void park(SqlTransaction& transaction, AsideEvent attempt) const;
+  std::chrono::microseconds delay_after(int attempts) const;
+
+  Database& database_;
+  const RunnerOptions options_;
+  SagaPulse& pulse_;
+  std::map<std::string, SagaProgram, std::less<>> programs_;  // by name
+  std::atomic<int> careful_ = 0;
+};
+
+}  // namespace freehold::internal
