@@ -52,7 +52,7 @@ struct Exchange {
   std::string caller_service;
   Deadline deadline;
   Trace trace;
-  bool waits = false;  // the handler asked for Prefer: wait
+  std::chrono::seconds waited_for{0};  // what the handler was told of Prefer: wait
 };
 
 }  // namespace internal

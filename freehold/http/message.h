@@ -64,6 +64,8 @@ struct Request {
 
   std::string_view path() const;   // of the target, before '?'
   std::string_view query() const;  // of the target, after '?'
+
+  void clear();  // as new, but keeps its memory
 };
 
 struct Response {

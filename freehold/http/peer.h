@@ -93,7 +93,7 @@ class Peer {
   class Breaker;
   template <class Out>
   Task<Result<Out>> ask(Request request, Terms terms);
-  bool may_retry(const Error& error, const Request& request) const;
+  static bool may_retry(const Error& error, const Request& request);
 
   std::string name_;
   std::string address_;
