@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include "freehold/base/task.h"
+#include "freehold/database/migration.h"
+#include "freehold/database/sqlite/sqlite_database.h"
+
+namespace freehold {
+
+// A real SQLite database in a directory of its own, with a thread for what it completes and for
+// tasks. Its end deletes the directory, unless the directory was given.
+class ScratchDatabase {
+ public:
+  ScratchDatabase();
+  explicit ScratchDatabase(std::filesystem::path directory);  // kept
+  ScratchDatabase(const ScratchDatabase&) = delete;
+  ScratchDatabase& operator=(const ScratchDatabase&) = delete;
+  ~ScratchDatabase();
+
+  Database& operator*() { return *database_; }
+  Database* operator->() { return database_.get(); }
+  boost::asio::any_io_executor executor() { return context_.get_executor(); }
+
+  void migrate(std::span<const Migration> migrations);  // runs their texts, in order
+  void reopen();  // closes it in an orderly way and opens it again
+
+  // Runs the body in a transaction of its own and waits for it; what it refuses is returned.
+  Result<> write(std::function<Result<>(SqlTransaction&)> body);
+  // What the body returns, from one snapshot.
+  template <class Body>
+  auto read(const Body& body) {
+    std::optional<std::invoke_result_t<const Body&, SqlTransaction&>> value;
+    const Result<> done = database_->read_now(
+        [&](SqlTransaction& transaction) { value.emplace(body(transaction)); });
+    FREEHOLD_ASSERT(done, "a read of the scratch database failed");
+    return *std::move(value);
+  }
+  // Runs a task to its end, on this database's thread, and returns what it returned.
+  template <class T>
+  T run(Task<T> task) {
+    return boost::asio::co_spawn(context_, std::move(task), boost::asio::use_future).get();
+  }
+
+ private:
+  void open();
+
+  const std::filesystem::path directory_;
+  const bool is_kept_;
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::thread thread_;
+  std::unique_ptr<SqliteDatabase> database_;
+};
+
+}  // namespace freehold
