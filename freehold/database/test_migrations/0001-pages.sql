@@ -1,0 +1,6 @@
+-- expand
+create table page (
+  id integer primary key,
+  title text default 'a;b [c] "d" \n ${e} @f@',
+  subtitle text
+);

@@ -1,0 +1,2 @@
+-- contract
+alter table page drop column subtitle;
