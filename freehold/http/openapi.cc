@@ -49,8 +49,9 @@ bool is_in_path(const Route& route, json::string_view name) {
 
 bool is_required(const json::object& schema, json::string_view name) {
   const json::value* required = schema.if_contains("required");
-  return required &&
-         std::ranges::find(required->as_array(), json::value{name}) != required->as_array().end();
+  if (!required) return false;
+  return std::ranges::any_of(required->as_array(),
+                             [&](const json::value& each) { return each.as_string() == name; });
 }
 
 // What of the input struct is the body: its schema without the members of the path.

@@ -42,6 +42,13 @@ constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t input_bytes_first = 4 * 1024;
 constexpr std::chrono::seconds farewell_timeout{2};  // for a client to take a last answer
 
+// "http://host/path" → "/path": what a proxy's client sends (RFC 9112, 3.2.2).
+std::string_view in_origin_form(std::string_view target) {
+  if (!target.starts_with("http://")) return target;
+  const std::size_t slash = target.find('/', 7);
+  return slash == std::string_view::npos ? "/" : target.substr(slash);
+}
+
 // Beast's parser, writing into a Request that is used again.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
@@ -62,7 +69,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_request_impl(Verb, View method, View target, int version, error_code&) override {
     is_old_ = version < 11;
     into_.method = method_from_name(view(method));
-    into_.target = view(target);
+    into_.target = in_origin_form(view(target));
   }
   void on_response_impl(int, View, int, error_code&) override {}
   void on_field_impl(Field, View name, View value, error_code&) override {

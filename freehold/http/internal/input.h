@@ -60,11 +60,8 @@ Result<In> read_input(const Exchange& exchange) {
   }
   FREEHOLD_TRY(auto fields, query_fields(request.query()));
   if (!fields.empty()) return unknown_query_parameter(fields.front().first);
-  if constexpr (member_count<In> > path_parameters<Path>.size()) {
-    FREEHOLD_TRY(read_json_members(in, request.body, Strictness::strict, path_parameters<Path>));
-  } else if (!request.body.empty()) {
-    FREEHOLD_TRY(read_json_members(in, request.body, Strictness::strict, path_parameters<Path>));
-  }
+  const std::string_view body = request.body.empty() ? "{}" : std::string_view{request.body};
+  FREEHOLD_TRY(read_json_members(in, body, Strictness::strict, path_parameters<Path>));
   return in;
 }
 
