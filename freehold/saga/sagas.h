@@ -73,6 +73,7 @@ class Sagas {
     add(definition.program());
     return *this;
   }
+  void add(internal::SagaProgram program);  // the same, for those that know it by name only
 
   // The services that its sagas send commands to: each needs a consumer replies_from(peer).
   std::vector<std::string> peers() const;
@@ -123,7 +124,6 @@ class Sagas {
 
  private:
   class Parts;
-  void add(internal::SagaProgram program);
 
   const std::unique_ptr<Parts> parts_;
 };

@@ -43,8 +43,8 @@ class SagaStory {
 
   // Starts the saga in one transaction with what is `given`.
   template <class Context, class Input>
-  SagaStory(const SagaDefinition<Context, Input>& definition,
-            std::span<const Migration> migrations, Input input, const Given& given = {})
+  SagaStory(const SagaDefinition<Context, Input>& definition, std::span<const Migration> migrations,
+            Input input, const Given& given = {})
       : SagaStory(definition.program(), migrations, [&](SqlTransaction& transaction) {
           if (given) given(transaction);
           definition.start(transaction, "story", input);
@@ -91,7 +91,7 @@ class SagaStory {
  private:
   // What the saga did, as it can be expected by a line.
   struct Happening {
-    std::string what;        // "product.reserve_stock.v1", or the step's name
+    std::string what;  // "product.reserve_stock.v1", or the step's name
     bool is_command = false;
     std::string contents;    // a command's data, or the error of a refused step, as JSON
     std::string request_id;  // of a request
@@ -113,7 +113,7 @@ class SagaStory {
   ScratchDatabase database_;
   std::unique_ptr<Sagas> sagas_;
   std::string id_;
-  std::size_t happened_ = 0;             // how many happenings the lines have taken
+  std::size_t happened_ = 0;  // how many happenings the lines have taken
   std::optional<Happening> last_request_;
   std::vector<std::string> told_;
   bool has_failed_ = false;

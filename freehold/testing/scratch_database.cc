@@ -8,8 +8,7 @@
 namespace freehold {
 
 ScratchDatabase::ScratchDatabase()
-    : directory_(std::filesystem::temp_directory_path() /
-                 ("freehold-" + to_text(make_id_bytes()))),
+    : directory_(std::filesystem::temp_directory_path() / ("freehold-" + to_text(make_id_bytes()))),
       is_kept_(false),
       work_(context_.get_executor()),
       thread_([this] { context_.run(); }) {
@@ -33,8 +32,11 @@ ScratchDatabase::~ScratchDatabase() {
 }
 
 void ScratchDatabase::open() {
-  auto opened = SqliteDatabase::open(
-      {.directory = directory_, .executor = executor(), .service = "scratch"});
+  SqliteOptions options;
+  options.directory = directory_;
+  options.executor = executor();
+  options.service = "scratch";
+  auto opened = SqliteDatabase::open(std::move(options));
   FREEHOLD_ASSERT(opened, opened.error().text().c_str());
   database_ = *std::move(opened);
 }

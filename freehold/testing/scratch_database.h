@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <functional>
@@ -43,18 +43,28 @@ class ScratchDatabase {
   template <class Body>
   auto read(const Body& body) {
     std::optional<std::invoke_result_t<const Body&, SqlTransaction&>> value;
-    const Result<> done = database_->read_now(
-        [&](SqlTransaction& transaction) { value.emplace(body(transaction)); });
+    const Result<> done =
+        database_->read_now([&](SqlTransaction& transaction) { value.emplace(body(transaction)); });
     FREEHOLD_ASSERT(done, "a read of the scratch database failed");
     return *std::move(value);
   }
   // Runs a task to its end, on this database's thread, and returns what it returned.
   template <class T>
   T run(Task<T> task) {
-    return boost::asio::co_spawn(context_, std::move(task), boost::asio::use_future).get();
+    std::optional<T> outcome;
+    boost::asio::co_spawn(context_, keep(std::move(task), outcome), boost::asio::use_future).get();
+    return *std::move(outcome);
+  }
+
+  void run(Task<> task) {
+    boost::asio::co_spawn(context_, std::move(task), boost::asio::use_future).get();
   }
 
  private:
+  template <class T>
+  static Task<> keep(Task<T> task, std::optional<T>& outcome) {
+    outcome.emplace(co_await std::move(task));
+  }
   void open();
 
   const std::filesystem::path directory_;
