@@ -168,8 +168,7 @@ SigningKey SigningKey::generate() {
 Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
   const Bio bio = reader_of(pem);
   const Key key{PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr)};
-  if (!key || !is_on_p256(key.get()) || !passes(key.get(), EVP_PKEY_pairwise_check))
-    return not_a_key();
+  if (!key || !passes(key.get(), EVP_PKEY_pairwise_check)) return not_a_key();
   FREEHOLD_TRY(auto verifying_key, VerifyingKey::from_pem(public_pem(key.get())));
   return SigningKey{private_pem(key.get()), std::move(verifying_key)};
 }

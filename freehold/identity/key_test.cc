@@ -65,6 +65,10 @@ TEST(SigningKey, other_keys_and_other_texts_are_refused) {
     EXPECT_FALSE(SigningKey::from_pem(pem)) << pem;
 }
 
+TEST(SigningKey, with_the_public_half_of_another_is_refused) {
+  EXPECT_FALSE(SigningKey::from_pem(internal::mismatched_private_pem));
+}
+
 TEST(SigningKey, an_encrypted_key_is_refused_without_asking_anybody_for_its_password) {
   // openssl pkcs8 -topk8 -v2 aes-128-cbc -iter 1 -passout pass:abcd
   EXPECT_FALSE(
@@ -116,7 +120,8 @@ TEST(SigningKey, a_file_that_cannot_be_trusted_is_refused_and_left_as_it_is) {
   EXPECT_TRUE(internal::write_key_file(path, "half a k", 0600));
   EXPECT_TRUE(SigningKey::load(path).error().is(errors::keys_unusable));
   EXPECT_EQ(content_of(path), "half a k");
-  EXPECT_TRUE(internal::write_key_file(path, std::string(20'000, 'k'), 0600));
+  const std::string padded = internal::example_private_pem + std::string(20'000, '\n');
+  EXPECT_TRUE(internal::write_key_file(path, padded, 0600));
   EXPECT_TRUE(SigningKey::load(path).error().is(errors::keys_unusable));
 }
 

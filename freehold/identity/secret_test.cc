@@ -68,6 +68,7 @@ TEST(Secret, is_compared_to_its_end) {
   EXPECT_FALSE(same_secret("a secret", "a secreT"));
   EXPECT_FALSE(same_secret("a secret", "A secret"));
   EXPECT_FALSE(same_secret("a secret", "a secre"));
+  EXPECT_FALSE(same_secret("a secre", "a secret"));
 }
 
 }  // namespace

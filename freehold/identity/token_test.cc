@@ -206,6 +206,13 @@ TEST_F(TokenTest, with_claims_of_the_wrong_type_is_refused) {
     EXPECT_NE(refusal(forged(header(), text, key_)), "it was taken") << text;
 }
 
+TEST_F(TokenTest, with_an_end_that_no_clock_reaches_is_refused) {
+  // 2^58 s more than a good one: in microseconds, cut to 64 bits, it is that good one.
+  const std::string claims = R"({"iss":"user","sub":"s","aud":"shop","iat":1795363200,"exp":)";
+  EXPECT_EQ(refusal(forged(header(), claims + "288230377947075544}", key_)),
+            "its times are out of range");
+}
+
 TEST_F(TokenTest, that_is_none_is_refused) {
   const std::string token = sign(claims(), key_);
   const std::string deep = "{\"a\":" + std::string(4000, '[') + "}";

@@ -26,6 +26,14 @@ inline const std::string example_public_pem =
     "6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n"
     "-----END PUBLIC KEY-----\n";
 
+// The private number of the example with the point of another key.
+inline const std::string mismatched_private_pem =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff\n"
+    "H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAQjiDKK+YnJifq50ps+sVQwkQFGvKS4\n"
+    "cdeQmSZyJXNHwyNIlHxkBEWXPc9hor9X6Go2EBvENPMcyU8leT+bcidT\n"
+    "-----END PRIVATE KEY-----\n";
+
 inline const std::string p384_private_pem =
     "-----BEGIN PRIVATE KEY-----\n"
     "MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDDOCsFDvcHX1p0QX9De\n"
