@@ -63,8 +63,14 @@ class Database {
   // fills the log's tail in memory and wakes its readers. Set before the first write.
   virtual void on_appended(std::function<void(std::span<const StoredEvent>)> listener) = 0;
 
+  // Who waits for a subject to change; told by Transaction::changed.
+  Watches& watches() { return watches_; }
+
   // How many of the queue's places are taken, 0 … 1: what admission looks at.
   virtual double load() const = 0;
+
+ private:
+  Watches watches_;
 };
 
 }  // namespace freehold

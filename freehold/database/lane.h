@@ -47,6 +47,7 @@ class LaneTransaction : public SqlTransaction {
   using Transaction::mark;
   using Transaction::open_savepoint;
   using Transaction::release_savepoint;
+  using Transaction::set_watches;
   using Transaction::undo_in_memory;
   using Transaction::undo_to_savepoint;
   using Transaction::writes;

@@ -2,6 +2,7 @@
 #include "freehold/database/transaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "freehold/base/errors.h"
 
@@ -28,6 +29,11 @@ void Transaction::on_commit(std::move_only_function<void()> what) {
 void Transaction::on_rollback(std::move_only_function<void()> what) {
   FREEHOLD_ASSERT(access_ == Access::write, "a read undoes nothing");
   on_rollback_.push_back(std::move(what));
+}
+
+void Transaction::changed(std::string subject) {
+  if (!watches_) return;
+  on_commit([watches = watches_, subject = std::move(subject)] { watches->changed(subject); });
 }
 
 Transaction::Mark Transaction::mark() const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "freehold/database/books.h"
 #include "freehold/database/sql.h"
 #include "freehold/database/statement.h"
+#include "freehold/database/watch.h"
 
 namespace freehold {
 
@@ -50,6 +52,9 @@ class Transaction {
   // It may be run again afterwards: for what a body set aside in memory.
   void on_rollback(std::move_only_function<void()> what);
 
+  // After the commit, wakes those who watch this subject (an aggregate's id), see watch.h.
+  void changed(std::string subject);
+
   // Runs `body()` -> T or Result<T> as an inner atomic scope: a refusal undoes what this body did,
   // its appended events and its on_commit entries, and is returned; the transaction goes on.
   // Costs nothing unless the body is refused after it has written (then the batch is run once more,
@@ -73,6 +78,7 @@ class Transaction {
   };
   Mark mark() const;
   void undo_in_memory(const Mark& mark);
+  void set_watches(Watches& watches) { watches_ = &watches; }
 
   virtual std::int64_t writes() const = 0;  // grows with every row or table changed
   // Savepoints nest; opening one returns its depth, by which it is released or undone with all that
@@ -83,6 +89,7 @@ class Transaction {
   virtual void undo_to_savepoint(int depth) = 0;  // and releases it
 
   const Access access_;
+  Watches* watches_ = nullptr;
   std::vector<NewEvent> events_;
   std::vector<std::move_only_function<void()>> on_commit_;
   std::vector<std::move_only_function<void()>> on_rollback_;

@@ -101,7 +101,9 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(SqliteOptions optio
   }
 }
 
-SqliteDatabase::SqliteDatabase(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+SqliteDatabase::SqliteDatabase(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+  parts_->transaction.set_watches(watches());
+}
 
 SqliteDatabase::~SqliteDatabase() {
   stop();

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/database/watch.h"
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+namespace freehold {
+
+namespace {
+using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
+}
+
+namespace internal {
+
+struct WatchPlace {
+  std::shared_ptr<WatchTable> table;
+  std::string subject;
+  bool changed = false;          // guarded by table->mutex, like `timer`
+  std::shared_ptr<Timer> timer;  // of the one who waits; its executor is the waiter's
+};
+
+struct WatchTable {
+  std::mutex mutex;
+  std::unordered_multimap<std::string, WatchPlace*> places;
+};
+
+}  // namespace internal
+
+Watches::Watches() : table_(std::make_shared<internal::WatchTable>()) {}
+
+Watches::Watch Watches::begin(std::string subject) {
+  auto place = std::make_shared<internal::WatchPlace>();
+  place->table = table_;
+  place->subject = std::move(subject);
+  const std::scoped_lock lock{table_->mutex};
+  table_->places.emplace(place->subject, place.get());
+  return Watch{std::move(place)};
+}
+
+// A timer belongs to its waiter's thread, so it is cancelled there.
+void Watches::changed(const std::string& subject) {
+  const std::scoped_lock lock{table_->mutex};
+  const auto [first, last] = table_->places.equal_range(subject);
+  for (auto at = first; at != last; ++at) {
+    at->second->changed = true;
+    if (auto timer = at->second->timer)
+      boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+  }
+}
+
+Watches::Watch::Watch(std::shared_ptr<internal::WatchPlace> place) : place_(std::move(place)) {}
+Watches::Watch::Watch(Watch&&) noexcept = default;
+
+Watches::Watch::~Watch() {
+  if (!place_) return;
+  const std::scoped_lock lock{place_->table->mutex};
+  const auto [first, last] = place_->table->places.equal_range(place_->subject);
+  for (auto at = first; at != last; ++at)
+    if (at->second == place_.get()) {
+      place_->table->places.erase(at);
+      return;
+    }
+}
+
+Task<> Watches::Watch::next(Deadline until) {
+  const auto place = place_;
+  auto timer = std::make_shared<Timer>(co_await boost::asio::this_coro::executor, until);
+  {
+    const std::scoped_lock lock{place->table->mutex};
+    if (std::exchange(place->changed, false)) co_return;
+    place->timer = timer;
+  }
+  boost::system::error_code error;
+  co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, error));
+  bool woken = false;
+  {
+    const std::scoped_lock lock{place->table->mutex};
+    place->timer.reset();
+    woken = std::exchange(place->changed, false);
+  }
+  if (error == boost::asio::error::operation_aborted && !woken)
+    throw boost::system::system_error{error};
+}
+
+}  // namespace freehold

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/task.h"
+
+namespace freehold {
+
+namespace internal {
+struct WatchTable;
+struct WatchPlace;
+}  // namespace internal
+
+// Tells those who wait for a state of one subject (an aggregate's id) that it may have changed. A
+// transaction says Transaction::changed(subject); after its commit everybody who watches that
+// subject is woken. A wake-up is a hint: who wakes reads the state again.
+//
+//   auto watch = watches.begin(order.text());     // from here on no change is missed
+//   while (!is_final(read the state)) co_await watch.next(deadline);
+//
+// Callable from any thread; nothing of it survives a crash, and nothing needs to.
+class Watches {
+ public:
+  Watches();
+
+  class Watch {
+   public:
+    ~Watch();
+    Watch(Watch&&) noexcept;
+    Watch& operator=(Watch&&) = delete;
+
+    // Returns at the first change since begin() or since the last return, at the latest at
+    // `until`. Cancellable like a timer: then it throws operation_aborted.
+    Task<> next(Deadline until);
+
+   private:
+    friend class Watches;
+    explicit Watch(std::shared_ptr<internal::WatchPlace> place);
+    std::shared_ptr<internal::WatchPlace> place_;
+  };
+
+  Watch begin(std::string subject);
+  void changed(const std::string& subject);
+
+ private:
+  std::shared_ptr<internal::WatchTable> table_;
+};
+
+}  // namespace freehold
