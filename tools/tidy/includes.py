@@ -21,6 +21,7 @@ TOOLKIT_OF = {
     "domain": {"base", "schema"},
     "store": {"base", "schema", "database", "events", "replica"},
 }
+MONEY_NEEDS = {"base", "schema"}
 PARTS_OF = {
     "contract": {"contract"},
     "domain": {"contract", "domain"},
@@ -82,19 +83,16 @@ def _from_toolkit(file, there):
 
 
 def _from_shop(file, there):
-    service = file.folders[1] if len(file.folders) > 1 else ""
-    part = file.folders[2] if len(file.folders) > 2 else ""
+    here = "/".join(file.folders[:3])
+    service, part = (*file.folders[1:3], "", "")[:2]
     if there[0] == "freehold":
-        allowed = {"base", "schema"} if service == "money" else TOOLKIT_OF.get(part)
+        allowed = MONEY_NEEDS if service == "money" else TOOLKIT_OF.get(part)
         if allowed and there[1] not in allowed and there[1] != "testing":
-            yield f"shop/{service}/{part} may not include freehold/{there[1]}".replace("//", "/")
-    elif there[0] == "shop":
-        if there[1] == service:
-            other = there[2] if len(there) > 3 else ""
-            if part in PARTS_OF and other not in PARTS_OF[part]:
-                yield (f"{part}/ may not include {other or 'use cases'}"
-                       f"{'/' if other else ''} of its service")
-        elif service == "money" or not _is_public(there):
-            yield f"of shop/{there[1]} other services may include its contract/ alone"
-    else:
+            yield f"{here} may not include freehold/{there[1]}"
+    elif there[0] != "shop":
         yield f"the shop knows nothing of {there[0]}/"
+    elif there[1] != service:
+        if service == "money" or not _is_public(there):
+            yield f"of shop/{there[1]} other services may include its contract/ alone"
+    elif part in PARTS_OF and there[2] not in PARTS_OF[part]:
+        yield f"{part}/ may not include {'/'.join(there[2:])}, which stands above it"

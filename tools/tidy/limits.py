@@ -25,8 +25,8 @@ def folder_sizes(tree):
     """A folder has few enough entries to be read at a glance."""
     for folder, entries in tree.folders.items():
         if len(entries) > ENTRIES_MAX:
-            some = sorted(path for path in tree.files if path.startswith(folder))[0]
-            yield tree.files[some].breach(
+            first = min(path for path in tree.files if path.startswith(folder))
+            yield tree.files[first].breach(
                 1, "folder_sizes",
                 f"{folder or '.'}/ has {len(entries)} entries, {ENTRIES_MAX} are allowed: split it")
 
@@ -66,7 +66,7 @@ def functions(file):
         at = match.start()
         if match[0] == "{":
             before = code[head:at]
-            is_block = before[-1:].isspace() and not re.search(r"(?:[=(,?&|]|\breturn)\s*$", before)
+            is_block = before[-1:].isspace() and not re.search(r"(?:[=(,?]|\breturn)\s*$", before)
             is_block = is_block or not before.strip()
             begins = None
             if is_block and not inside:

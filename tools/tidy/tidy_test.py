@@ -125,7 +125,8 @@ class Limits(RuleTest):
         return "\n  go();" * lines + "\n}\n"
 
     def test_functions(self):
-        for head in ("void f() {", "  int g() const noexcept {", "TEST(A, b) {", "A::A(int b)\n{",
+        for head in ("void f() {", "  int g() const& noexcept {", "TEST(A, b) {", "A::A(int b)\n{",
+                     "auto&& h() && {",
                      "template <class T>\nauto f(T t) -> int {"):
             self.assert_breach(limits.function_sizes, "a.cc", head + self.body(70))
         self.assert_passes(limits.function_sizes, "a.cc", "void f() {" + self.body(68))
