@@ -39,6 +39,9 @@ struct ConsumerOptions {
   int crashes_max = 3;              // at one position; then it is set aside, parked
   std::chrono::milliseconds waypoint_every{60'000};
   std::chrono::milliseconds lease{30'000};
+  // The instance of the service that runs this, the same after its restart: of several, one at a
+  // time owns the consumer.
+  std::string owner = "1";
 };
 
 enum class ConsumerState {
@@ -57,9 +60,9 @@ struct PartitionProgress {
 
 struct ConsumerStatus {
   ConsumerState state = ConsumerState::stopped;
-  std::string report;      // why it stopped by itself; names both places
-  std::string last_error;  // why it waits, or what was set aside last
-  std::vector<PartitionProgress> partitions;
+  std::string report{};      // why it stopped by itself; names both places
+  std::string last_error{};  // why it waits, or what was set aside last
+  std::vector<PartitionProgress> partitions{};
   std::size_t keys_aside = 0;
   std::uint64_t applied = 0;  // events since the start
   std::uint64_t lag() const;

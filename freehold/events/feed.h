@@ -38,12 +38,12 @@ struct FeedRange {
 };
 
 struct FeedRequest {
-  EventId after;                         // answers begin behind it
-  std::string log_id;                    // the log that is meant; empty: whichever it is
-  std::vector<std::string> families;     // empty: all
+  EventId after{};                       // answers begin behind it
+  std::string log_id{};                  // the log that is meant; empty: whichever it is
+  std::vector<std::string> families{};   // empty: all
   std::chrono::milliseconds timeout{0};  // how long the source may wait for events
-  std::string consumer;                  // registers the reader; empty: nobody is registered
-  EventId acknowledged;                  // what this reader has committed
+  std::string consumer{};                // registers the reader; empty: nobody is registered
+  EventId acknowledged{};                // what this reader has committed
 };
 
 // One page of the latest state events of a family, by subject.

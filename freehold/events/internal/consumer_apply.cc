@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The transactions that apply events as they come. In each, the first statement moves the cursor,
+// if it is still where this loop believes and the lease is still this loop's; so effects and cursor
+// are one, and a former owner that wakes up changes nothing.
+//
+// A batch fails as a whole. Its events are then applied singly, and the one that fails alone too is
+// set aside with its key, in the transaction that moves the cursor over it.
+#include <algorithm>
+#include <utility>
+
+#include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
+#include "freehold/base/record.h"
+#include "freehold/events/internal/consumer_run.h"
+
+namespace freehold {
+
+using namespace std::chrono_literals;
+
+Task<> ConsumerLoop::Run::apply(PartitionPointer partition) {
+  const auto self = shared_from_this();
+  internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
+  while (!partition->ended) {
+    if (partition->intake.empty()) {
+      co_await partition->arrived.wait(SteadyClock::time_point::max());
+      continue;
+    }
+    const Result<> applied = co_await apply_next(partition);
+    if (applied) {
+      backoff.reset();
+      continue;
+    }
+    waits("database", applied.error());
+    co_await pause(partition->arrived, backoff.next());
+    if (applied.error().is(errors::commit_unknown)) end(End::again, "");
+  }
+}
+
+// The next transaction of this partition. An error is one of the environment: nothing is wrong with
+// the events, and the same is to be tried again.
+Task<Result<>> ConsumerLoop::Run::apply_next(PartitionPointer partition) {
+  const CloudEvent* const next = partition->intake.take(1).first_event();
+  if (!next) co_return co_await apply_together(partition, options_.batch_events_max);
+  if (partition->failed == next->id)
+    co_return co_await set_aside(partition, partition->failure, false);
+  if (partition->careful_events > 0 && next->id.position <= partition->careful_through) {
+    --partition->careful_events;
+    FREEHOLD_CO_TRY(const bool may_be_tried, co_await note_try(next->id));
+    if (!may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
+    co_return co_await apply_together(partition, 1);
+  }
+  const bool singly = next->id.position <= partition->singly_through;
+  co_return co_await apply_together(partition, singly ? 1 : options_.batch_events_max);
+}
+
+// After an unclean stop, in a transaction of its own before the event is tried: if the process dies
+// of it now, the next start knows. False: it died of it as often as is allowed.
+Task<Result<bool>> ConsumerLoop::Run::note_try(EventId id) {
+  const auto noted = co_await database_.write([this, id](SqlTransaction& transaction) {
+    if (transaction.books().tries(name_, id) >= options_.crashes_max) return false;
+    transaction.books().note_try(name_, id);
+    return true;
+  });
+  FREEHOLD_CRASH_POINT("consumer.after_note_try");
+  co_return noted;
+}
+
+// Before its commit: nothing happened, and the events come again. After it: all of them had their
+// effect, once, and the cursor stands behind them.
+Task<Result<>> ConsumerLoop::Run::apply_together(PartitionPointer partition,
+                                                 std::size_t events_max) {
+  const auto batch = std::make_shared<Batch>(Batch{.events_max = events_max});
+  const Result<> applied = co_await internal::run_in_lane(
+      database_, Urgency::consumer,
+      [self = shared_from_this(), partition, batch](SqlTransaction& transaction) {
+        return self->apply_batch(transaction, *partition, *batch);
+      });
+  if (applied) co_return committed(*partition, *batch), Result<>{};
+  const Error& error = applied.error();
+  if (batch->fenced) co_return fenced();
+  if (is_of_environment(error)) co_return error;
+  if (batch->taken.events == 0) {
+    end(End::stopped, name_ + ": " + error.text());
+  } else if (batch->taken.events == 1) {
+    partition->failed = batch->taken.first_event()->id;
+    partition->failure = error.text();
+  } else {
+    partition->singly_through = batch->taken.to.position;
+  }
+  co_return Result<>{};
+}
+
+Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& partition,
+                                        Batch& batch) const {
+  batch.taken = partition.intake.take(batch.events_max);
+  if (batch.taken.items.empty()) return {};
+  FREEHOLD_TRY(move_cursor(transaction, batch));
+  const auto keys_aside = transaction.books().aside_keys(name_);
+  for (const internal::Intake::Item* item : batch.taken.items) {
+    if (!item->event) continue;
+    if (std::ranges::find(keys_aside, item->event->partition_key) != keys_aside.end())
+      put_aside(transaction, *item->event, "queues behind its key", 0, false);
+    else
+      consumer_.apply(transaction, item->decoded, delivery_of(*item->event, 1));
+    FREEHOLD_CRASH_POINT("consumer.after_handler");
+  }
+  if (SteadyClock::now() >= partition.waypoint_due) {
+    transaction.books().note_waypoint(name_, batch.taken.to, now());
+    partition.waypoint_due = SteadyClock::now() + options_.waypoint_every;
+  }
+  FREEHOLD_CRASH_POINT("consumer.before_commit");
+  return {};
+}
+
+Result<> ConsumerLoop::Run::move_cursor(SqlTransaction& transaction, Batch& batch) const {
+  batch.fenced = !transaction.books().move_cursor(name_, batch.taken.from, batch.taken.to, epoch_);
+  if (batch.fenced) return Error{errors::not_the_owner, name_};
+  FREEHOLD_CRASH_POINT("consumer.after_cursor");
+  return {};
+}
+
+// Before its commit: the event is tried again. After it: it lies aside with its key, the cursor
+// stands behind it, and all other keys go on.
+Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::string why,
+                                            bool park) {
+  if (too_many_keys_aside())
+    co_return end(End::stopped, name_ + ": more than " + std::to_string(options_.keys_aside_max) +
+                                    " keys were set aside in a minute, the last for: " + why),
+        Result<>{};
+  const auto batch = std::make_shared<Batch>(Batch{.events_max = 1});
+  const Result<> done = co_await internal::run_in_lane(
+      database_, Urgency::consumer,
+      [self = shared_from_this(), partition, batch, why, park](SqlTransaction& transaction) {
+        return self->set_aside_first(transaction, *partition, *batch, why, park);
+      });
+  if (!done) {
+    if (batch->fenced) co_return fenced();
+    if (is_of_environment(done.error())) co_return done.error();
+    co_return end(End::stopped, name_ + " cannot set an event aside: " + done.error().text()),
+        Result<>{};
+  }
+  const CloudEvent& event = *batch->taken.first_event();
+  record(Severity::error, park ? "event parked" : "event set aside",
+         {{"consumer", name_},
+          {"event", event.id.text()},
+          {"type", event.type},
+          {"key", event.partition_key},
+          {"why", why}});
+  keys_set_aside_.push_back(SteadyClock::now());
+  {
+    const std::lock_guard lock{status_mutex_};
+    status_.last_error = why;
+  }
+  committed(*partition, *batch);
+  aside_.give();
+  co_return Result<>{};
+}
+
+Result<> ConsumerLoop::Run::set_aside_first(SqlTransaction& transaction, Partition& partition,
+                                            Batch& batch, std::string_view why, bool park) const {
+  batch.taken = partition.intake.take(batch.events_max);
+  FREEHOLD_TRY(move_cursor(transaction, batch));
+  put_aside(transaction, *batch.taken.first_event(), why, park ? options_.attempts_max : 1, park);
+  FREEHOLD_CRASH_POINT("consumer.after_set_aside");
+  return {};
+}
+
+void ConsumerLoop::Run::put_aside(SqlTransaction& transaction, const CloudEvent& event,
+                                  std::string_view why, int attempts, bool park) const {
+  transaction.books().set_aside({.consumer = name_,
+                                 .key = std::string{event.partition_key},
+                                 .id = event.id,
+                                 .json = std::string{event.whole},
+                                 .attempts = attempts,
+                                 .next_try = attempts == 0 ? now() : now() + retry_after(attempts),
+                                 .parked = park,
+                                 .why = std::string{why}});
+  if (consumer_.set_aside_handler())
+    consumer_.set_aside_handler()(transaction, delivery_of(event, attempts), why);
+}
+
+Delivery ConsumerLoop::Run::delivery_of(const CloudEvent& event, int attempt) const {
+  return {.source = consumer_.source(),
+          .id = event.id,
+          .type = event.type,
+          .subject = event.subject,
+          .partition_key = event.partition_key,
+          .request_id = event.request_id,
+          .in_reply_to = event.in_reply_to,
+          .trace_parent = event.trace_parent,
+          .time = event.time,
+          .attempt = attempt,
+          .deleted = event.deleted,
+          .data = event.data};
+}
+
+void ConsumerLoop::Run::committed(Partition& partition, const Batch& batch) {
+  FREEHOLD_CRASH_POINT("consumer.after_commit");
+  partition.intake.committed(batch.taken.to);
+  partition.room.give();
+  const std::lock_guard lock{status_mutex_};
+  status_.partitions[batch.taken.to.partition].cursor = batch.taken.to;
+  status_.applied += batch.taken.events;
+}
+
+bool ConsumerLoop::Run::too_many_keys_aside() {
+  const auto minute_ago = SteadyClock::now() - 1min;
+  while (!keys_set_aside_.empty() && keys_set_aside_.front() < minute_ago)
+    keys_set_aside_.pop_front();
+  return keys_set_aside_.size() >= options_.keys_aside_max;
+}
+
+// Not noted: the consumer is another instance's now, and that one's notes are its own.
+Result<> ConsumerLoop::Run::fenced() {
+  end(End::stopped, name_ + " has another owner now");
+  return {};
+}
+
+}  // namespace freehold

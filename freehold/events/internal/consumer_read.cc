@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a consumer reads its source's log, and how it finds its way back to one that went back.
+#include <algorithm>
+#include <utility>
+
+#include "freehold/base/errors.h"
+#include "freehold/events/internal/consumer_run.h"
+
+namespace freehold {
+
+// Reads ahead of the cursor. That each range joins what was read before is checked when it is
+// handed over, so nothing can be skipped between a source and the transaction that moves the
+// cursor.
+Task<> ConsumerLoop::Run::read(PartitionPointer partition) {
+  const auto self = shared_from_this();
+  internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
+  while (!partition->ended) {
+    if (partition->intake.is_full(options_.pending_events_max, options_.pending_bytes_max)) {
+      co_await partition->room.wait(SteadyClock::time_point::max());
+      continue;
+    }
+    const auto range =
+        co_await source_.read(FeedRequest{.after = partition->intake.end(),
+                                          .log_id = partition->log_id,
+                                          .families = families_,
+                                          .timeout = options_.poll_timeout,
+                                          .consumer = consumer_.name(),
+                                          .acknowledged = partition->intake.cursor()},
+                              deadline_in(options_.poll_timeout + options_.answer_timeout));
+    if (partition->ended) co_return;
+    const Result<> added = range ? partition->intake.add(*range, consumer_) : range.error();
+    if (added) {
+      backoff.reset();
+      works();
+      {
+        const std::lock_guard lock{status_mutex_};
+        status_.partitions[range->through.partition].head = range->head;
+      }
+      partition->arrived.give();
+    } else if (added.error().is(errors::log_diverged) || added.error().is(errors::log_truncated)) {
+      co_return end(End::diverged, name_ + " stands at " + partition->intake.end().text() +
+                                       " of log " + partition->log_id + ": " +
+                                       added.error().text());
+    } else {
+      waits(consumer_.source(), added.error());
+      const auto until = backoff.next();
+      while (!partition->ended && SteadyClock::now() < until) co_await partition->room.wait(until);
+    }
+  }
+}
+
+Task<Result<bool>> ConsumerLoop::Run::source_holds(EventId place) {
+  const auto range = co_await source_.read(FeedRequest{.after = place, .families = families_},
+                                           deadline_in(options_.answer_timeout));
+  if (range) co_return true;
+  if (range.error().is(errors::log_diverged)) co_return false;
+  co_return range.error();
+}
+
+// The newest place that this consumer has been at and that the source's log still holds. Two logs
+// that parted never meet again, so the places are searched by halves.
+Task<Result<EventId>> ConsumerLoop::Run::common_place(std::uint32_t partition) {
+  FREEHOLD_CO_TRY(auto places, co_await database_.read([this, partition](SqlTransaction& t) {
+    auto known = t.books().waypoints(name_, partition);  // the last comes first
+    if (const auto cursor = t.books().cursor(name_, partition))
+      known.insert(known.begin(), cursor->at);
+    known.push_back(EventId{.partition = partition});
+    return known;
+  }));
+  std::size_t first = 0;
+  std::size_t last = places.size() - 1;  // every log holds its own beginning
+  while (first < last) {
+    const std::size_t middle = first + (last - first) / 2;
+    const Result<bool> held = co_await source_holds(places[middle]);
+    if (!held && !held.error().is(errors::log_truncated)) co_return held.error();
+    if (held && !*held)
+      first = middle + 1;
+    else
+      last = middle;
+  }
+  FREEHOLD_CO_TRY(const bool held, co_await source_holds(places[first]));
+  if (!held)
+    co_return Error{errors::log_diverged, consumer_.source() + " does not hold its own beginning"};
+  co_return places[first];
+}
+
+// Dying before the commit leaves it stopped with its report; after it, the next start goes on from
+// the common places.
+Task<Result<>> ConsumerLoop::Run::rejoin() {
+  const auto self = shared_from_this();
+  co_await stop();
+  FREEHOLD_CO_TRY(log_, co_await source_.describe(deadline_in(options_.answer_timeout)));
+  std::vector<EventId> places;
+  for (std::uint32_t partition = 0; partition < log_.heads.size(); ++partition) {
+    FREEHOLD_CO_TRY(const EventId place, co_await common_place(partition));
+    places.push_back(place);
+  }
+  notes_ = {};
+  FREEHOLD_CO_TRY(co_await database_.write([this, places](SqlTransaction& transaction) {
+    begin_cursors(transaction, places);
+    write_notes(transaction, notes_);
+  }));
+  start();
+  co_return Result<>{};
+}
+
+}  // namespace freehold

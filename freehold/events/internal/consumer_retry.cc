@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What was set aside: tried again by timer, key by key and in each key's order, under the same
+// lease as the cursor. An attempt is counted before it is made, so one that kills the process
+// counts too.
+#include <algorithm>
+#include <utility>
+
+#include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
+#include "freehold/base/record.h"
+#include "freehold/events/internal/consumer_run.h"
+
+namespace freehold {
+
+namespace {
+
+constexpr std::size_t keys_in_one_round = 64;
+
+struct AsideRound {
+  std::vector<AsideEvent> due;
+  std::optional<Time> next;
+  std::size_t keys = 0;
+};
+
+}  // namespace
+
+std::chrono::milliseconds ConsumerLoop::Run::retry_after(int attempts) const {
+  auto wait = options_.retry_first;
+  for (int i = 1; i < attempts && wait < options_.retry_max; ++i) wait *= 2;
+  return std::min(wait, options_.retry_max);
+}
+
+Task<> ConsumerLoop::Run::retry() {
+  const auto self = shared_from_this();
+  internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
+  while (!ending()) {
+    const auto round = co_await database_.read([this](SqlTransaction& transaction) {
+      Books& books = transaction.books();
+      return AsideRound{books.aside_due(name_, now(), keys_in_one_round),
+                        books.next_aside_try(name_), books.aside_keys(name_).size()};
+    });
+    if (!round) {
+      waits("database", round.error());
+      co_await pause(aside_, backoff.next());
+      continue;
+    }
+    {
+      const std::lock_guard lock{status_mutex_};
+      status_.keys_aside = round->keys;
+    }
+    bool failed = false;
+    for (const AsideEvent& event : round->due) {
+      if (ending()) co_return;
+      const Result<> tried = co_await retry_one(event);
+      if (tried) continue;
+      waits("database", tried.error());
+      co_await pause(aside_, backoff.next());
+      failed = true;
+      break;
+    }
+    if (failed || !round->due.empty()) continue;
+    auto until = SteadyClock::time_point::max();
+    if (round->next)
+      until = SteadyClock::now() +
+              std::max<SteadyClock::duration>(*round->next - now(), std::chrono::milliseconds{1});
+    co_await aside_.wait(until);
+  }
+}
+
+// An error is one of the environment.
+Task<Result<>> ConsumerLoop::Run::retry_one(AsideEvent event) {
+  const bool died_at_the_last = event.attempts >= options_.attempts_max;
+  if (died_at_the_last) {
+    event.parked = true;
+    event.why = "the process died of it";
+    co_return co_await update_aside(std::move(event));
+  }
+  ++event.attempts;
+  event.next_try = now() + retry_after(event.attempts);
+  FREEHOLD_CO_TRY(co_await update_aside(event));
+  if (ending()) co_return Result<>{};
+  FREEHOLD_CRASH_POINT("consumer.before_retry");
+  const Result<> applied = co_await apply_aside(event);
+  if (applied || ending()) co_return Result<>{};
+  if (is_of_environment(applied.error())) co_return applied.error();
+  event.parked = event.attempts >= options_.attempts_max;
+  event.why = applied.error().text();
+  record(event.parked ? Severity::error : Severity::warning,
+         event.parked ? "event parked" : "event failed again",
+         {{"consumer", name_},
+          {"event", event.id.text()},
+          {"key", event.key},
+          {"attempts", event.attempts},
+          {"why", event.why}});
+  co_return co_await update_aside(std::move(event));
+}
+
+// An error is one of the environment; another owner, or a database that does not take it, ends the
+// loop.
+Task<Result<>> ConsumerLoop::Run::update_aside(AsideEvent event) {
+  const auto done =
+      co_await database_.write([this, event](SqlTransaction& transaction) -> Result<> {
+        FREEHOLD_TRY(check_owner(transaction, event.id.partition));
+        transaction.books().update_aside(event);
+        return {};
+      });
+  if (done) co_return Result<>{};
+  if (is_of_environment(done.error())) co_return done.error();
+  if (done.error().is(errors::not_the_owner)) co_return fenced();
+  co_return end(End::stopped, name_ + ": " + done.error().text()), Result<>{};
+}
+
+// Before its commit: it lies aside as before, one attempt older. After it: it had its effect, and
+// the next of its key is the first now.
+Task<Result<>> ConsumerLoop::Run::apply_aside(AsideEvent event) {
+  FREEHOLD_CO_TRY(const auto batch, EventBatch::read(event.json));
+  const CloudEvent& cloud_event = batch->events().front();
+  const auto decoded = consumer_.decode(cloud_event.type, cloud_event.data);
+  const Result<> applied = co_await internal::run_in_lane(
+      database_, Urgency::consumer,
+      [self = shared_from_this(), batch, decoded, event](SqlTransaction& transaction) -> Result<> {
+        FREEHOLD_TRY(self->check_owner(transaction, event.id.partition));
+        self->consumer_.apply(transaction, decoded,
+                              self->delivery_of(batch->events().front(), event.attempts));
+        transaction.books().drop_aside(event);
+        FREEHOLD_CRASH_POINT("consumer.after_redrive");
+        return {};
+      });
+  if (!applied && applied.error().is(errors::not_the_owner)) co_return fenced();
+  co_return applied;
+}
+
+// A move of the cursor to where it stands: changes a row only while this loop is the owner.
+Result<> ConsumerLoop::Run::check_owner(SqlTransaction& transaction,
+                                        std::uint32_t partition) const {
+  const auto cursor = transaction.books().cursor(name_, partition);
+  if (cursor && transaction.books().move_cursor(name_, cursor->at, cursor->at, epoch_)) return {};
+  return Error{errors::not_the_owner, name_};
+}
+
+}  // namespace freehold

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/events/consumer_loop.h"
+#include "freehold/events/internal/backoff.h"
+#include "freehold/events/internal/intake.h"
+#include "freehold/events/internal/signal.h"
+
+namespace freehold {
+
+namespace internal {
+
+// What a consumer notes about itself, as the document "consumer/<name>@<source>".
+struct ConsumerNotes {
+  bool clean = true;   // the last stop was orderly: no event can have killed the process
+  std::string report;  // why it stopped itself for its log's sake; empty: it did not
+  // While it begins from the states: the heads that were noted before the first page, and how far
+  // the pages were applied.
+  std::vector<std::string> heads;
+  std::string family;
+  std::string subject;
+};
+BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject))
+
+}  // namespace internal
+
+// What ConsumerLoop is made of. One coroutine leads: it takes the lease, learns about the log,
+// finds or begins the cursors, starts a reader and an applier for each partition, one for what is
+// set aside and one that keeps the lease, and decides what follows when they end. All run on one
+// executor. A reader that waits at the source is not awaited when the others end: it sees that its
+// partition has ended and leaves.
+class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
+ public:
+  Run(Database& database, Feed& source, Consumer consumer, boost::asio::any_io_executor executor,
+      ConsumerOptions options);
+
+  void start();
+  Task<> stop();
+  void abandon();  // the owner goes without stop()
+  ConsumerStatus status() const;
+  const Consumer& consumer() const { return consumer_; }
+  Task<Result<>> rejoin();
+  Task<Result<>> rebuild();
+  Task<Result<>> redrive(std::string key);
+
+ private:
+  // Why the coroutines of a round end.
+  enum class End {
+    none,
+    asked,     // stop()
+    again,     // the cursors must be read anew
+    diverged,  // the log is not the one that was read
+    stopped,   // it would do harm to go on; not noted: the next start tries again
+  };
+
+  struct Partition {
+    Partition(const EventId& cursor, std::string log, const boost::asio::any_io_executor& executor)
+        : intake(cursor), log_id(std::move(log)), arrived(executor), room(executor) {}
+
+    internal::Intake intake;
+    std::string log_id;
+    internal::Signal arrived;  // for the applier
+    internal::Signal room;     // for the reader
+    bool ended = false;
+    // After an unclean stop: events up to here, at most so many, are tried singly, each noted
+    // first.
+    std::uint64_t careful_through = 0;
+    std::size_t careful_events = 0;
+    std::uint64_t singly_through = 0;        // a batch failed: its events are tried singly
+    std::optional<EventId> failed;           // this one failed alone
+    std::string failure;                     // and why
+    SteadyClock::time_point waypoint_due{};  // used by bodies only
+  };
+  using PartitionPointer = std::shared_ptr<Partition>;
+
+  // One batch as its transaction saw it, when it ran last.
+  struct Batch {
+    std::size_t events_max = 0;
+    internal::Intake::Taken taken{};
+    bool fenced = false;
+  };
+
+  // consumer_loop.cc: the life of the loop
+  Task<> lead();
+  Task<> round();
+  Task<> rebuild_or_stop();
+  void spawn(Task<> task);
+  void end(End why, std::string report);
+  bool ending() const { return end_ != End::none; }
+  Task<> pause(internal::Signal& signal, SteadyClock::time_point until);
+  void waits(std::string_view why, const Error& error);
+  void works();
+
+  // consumer_begin.cc: before the first event
+  Task<bool> load_notes();
+  Task<bool> take_lease();
+  Task<bool> describe();
+  Task<bool> load_cursors();
+  Task<bool> begin();
+  Task<bool> begin_from_states();
+  Task<bool> apply_states(const StatesPage& page, const std::string& family);
+  Task<bool> mark_unclean();
+  Task<> keep_lease();
+  void write_notes(SqlTransaction& transaction, const internal::ConsumerNotes& notes) const;
+  void begin_cursors(SqlTransaction& transaction, const std::vector<EventId>& at) const;
+  template <class Body>
+  Task<bool> insist(Body body);
+
+  // consumer_read.cc: the source's log
+  Task<> read(PartitionPointer partition);
+  Task<Result<EventId>> common_place(std::uint32_t partition);
+  Task<Result<bool>> source_holds(EventId place);
+
+  // consumer_apply.cc: the transactions of events as they come
+  Task<> apply(PartitionPointer partition);
+  Task<Result<>> apply_next(PartitionPointer partition);
+  Task<Result<>> apply_together(PartitionPointer partition, std::size_t events_max);
+  Task<Result<bool>> note_try(EventId id);
+  Task<Result<>> set_aside(PartitionPointer partition, std::string why, bool park);
+  Result<> apply_batch(SqlTransaction& transaction, Partition& partition, Batch& batch) const;
+  Result<> set_aside_first(SqlTransaction& transaction, Partition& partition, Batch& batch,
+                           std::string_view why, bool park) const;
+  Result<> move_cursor(SqlTransaction& transaction, Batch& batch) const;
+  void put_aside(SqlTransaction& transaction, const CloudEvent& event, std::string_view why,
+                 int attempts, bool park) const;
+  Delivery delivery_of(const CloudEvent& event, int attempt) const;
+  void committed(Partition& partition, const Batch& batch);
+  bool too_many_keys_aside();
+  Result<> fenced();
+
+  // consumer_retry.cc: what was set aside
+  Task<> retry();
+  Task<Result<>> retry_one(AsideEvent event);
+  Task<Result<>> update_aside(AsideEvent event);
+  Task<Result<>> apply_aside(AsideEvent event);
+  Result<> check_owner(SqlTransaction& transaction, std::uint32_t partition) const;
+  std::chrono::milliseconds retry_after(int attempts) const;
+
+  Database& database_;
+  Feed& source_;
+  const Consumer consumer_;
+  const boost::asio::any_io_executor executor_;
+  const ConsumerOptions options_;
+  const std::string name_;  // of cursors, lease, set-aside events
+  const std::vector<std::string> families_;
+
+  // The executor's thread.
+  End end_ = End::asked;
+  std::string end_report_;
+  bool at_work_ = false;  // lead() runs
+  bool stop_asked_ = false;
+  std::size_t tasks_ = 0;  // of the round
+  internal::ConsumerNotes notes_;
+  LogDescription log_;
+  std::uint64_t epoch_ = 0;
+  std::vector<PartitionPointer> partitions_;
+  std::deque<SteadyClock::time_point> keys_set_aside_;  // in the last minute
+  internal::Signal leading_;                            // lead() waits for something
+  internal::Signal tasks_ended_;
+  internal::Signal lead_ended_;
+  internal::Signal aside_;  // something was set aside, or is to be tried now
+  internal::Signal lease_;
+
+  mutable std::mutex status_mutex_;
+  ConsumerStatus status_;
+};
+
+// Whether it is the environment that failed: the database, the disk, the load. Nothing is wrong
+// with the event then, and it is tried again as it is.
+bool is_of_environment(const Error& error);
+
+}  // namespace freehold

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/events/consumer.h"
+#include "freehold/events/feed.h"
+
+namespace freehold::internal {
+
+// What was read of one partition and is not committed yet. The reading thread adds ranges and takes
+// away what is committed; a lane's thread looks at what has come. Nothing leaves it before it is
+// committed, so a batch that is rolled back is simply taken again.
+class Intake {
+ public:
+  // One event, or (event == nullptr) the end of a range whose last events were hidden.
+  struct Item {
+    std::shared_ptr<const EventBatch> batch;
+    const CloudEvent* event = nullptr;
+    Consumer::Decoded decoded;
+    EventId to;  // the cursor once this is applied
+  };
+  // The oldest items, and the cursor before and after them. The items stay until committed().
+  struct Taken {
+    EventId from;
+    EventId to;
+    std::vector<const Item*> items;
+    std::size_t events = 0;
+
+    const CloudEvent* first_event() const;  // nullptr: only the ends of ranges
+  };
+
+  explicit Intake(const EventId& cursor) : cursor_(cursor), end_(cursor) {}
+
+  // Adds what was read. Refused: log_diverged, naming both places, when the range does not begin
+  // where the last one ended: then something would be skipped.
+  Result<> add(const FeedRange& range, const Consumer& consumer);
+
+  Taken take(std::size_t events_max) const;
+  void committed(const EventId& to);
+
+  bool empty() const;
+  bool is_full(std::size_t events_max, std::size_t bytes_max) const;
+  EventId cursor() const;  // committed
+  EventId end() const;     // read
+
+ private:
+  mutable std::mutex mutex_;
+  EventId cursor_;
+  EventId end_;
+  std::deque<Item> items_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace freehold::internal
