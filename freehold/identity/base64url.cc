@@ -11,12 +11,13 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// The value of each character; -1: not in the alphabet.
-constexpr std::array<std::int8_t, 256> values = [] {
-  std::array<std::int8_t, 256> table;
-  table.fill(-1);
+constexpr std::uint8_t no_value = 0xff;  // of a character outside the alphabet
+
+constexpr std::array<std::uint8_t, 256> values = [] {
+  std::array<std::uint8_t, 256> table;
+  table.fill(no_value);
   for (std::size_t i = 0; i < alphabet.size(); ++i)
-    table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+    table[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
   return table;
 }();
 
@@ -45,9 +46,9 @@ Result<std::string> from_base64url(std::string_view text) {
   std::uint32_t pending = 0;
   unsigned pending_bits = 0;
   for (char c : text) {
-    const int value = values[static_cast<unsigned char>(c)];
-    if (value < 0) return Error{errors::malformed, "not base64url"};
-    pending = (pending << 6U) | static_cast<std::uint32_t>(value);
+    const std::uint8_t value = values[static_cast<unsigned char>(c)];
+    if (value == no_value) return Error{errors::malformed, "not base64url"};
+    pending = (pending << 6U) | value;
     pending_bits += 6;
     if (pending_bits >= 8) {
       pending_bits -= 8;

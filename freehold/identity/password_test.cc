@@ -58,27 +58,27 @@ struct Outcomes {
   int shutting_down = 0;
 };
 
-Task<> hash_into(PasswordPool& pool, Outcomes& outcomes) {
-  const auto outcome = co_await pool.hash("a password");
+Task<> hash_into(PasswordPool* pool, Outcomes* outcomes) {
+  const auto outcome = co_await pool->hash("a password");
   if (outcome) {
-    ++outcomes.done;
+    ++outcomes->done;
   } else if (outcome.error().is(errors::overloaded)) {
-    ++outcomes.overloaded;
+    ++outcomes->overloaded;
   } else if (outcome.error().is(errors::shutting_down)) {
-    ++outcomes.shutting_down;
+    ++outcomes->shutting_down;
   }
 }
 
-Task<> hash_then_verify(PasswordPool& pool, std::thread::id& resumed_on, int& verified) {
+Task<> hash_then_verify(PasswordPool* pool, std::thread::id* resumed_on, int* verified) {
   // Short enough for the buffer inside std::string, and longer.
   for (const char* password : {"short", "a password that does not fit into a small buffer"}) {
-    const auto encoded = co_await pool.hash(password);
-    const auto right = co_await pool.verify(encoded.value(), password);
-    const auto wrong = co_await pool.verify(encoded.value(), "another");
-    const auto nobody = co_await pool.verify("", password);
-    if (right.value() && !wrong.value() && !nobody.value()) ++verified;
+    const auto encoded = co_await pool->hash(password);
+    const auto right = co_await pool->verify(encoded.value(), password);
+    const auto wrong = co_await pool->verify(encoded.value(), "another");
+    const auto nobody = co_await pool->verify("", password);
+    if (right.value() && !wrong.value() && !nobody.value()) ++*verified;
   }
-  resumed_on = std::this_thread::get_id();
+  *resumed_on = std::this_thread::get_id();
 }
 
 TEST(PasswordPool, hashes_and_verifies_and_goes_on_with_the_callers_executor) {
@@ -86,7 +86,7 @@ TEST(PasswordPool, hashes_and_verifies_and_goes_on_with_the_callers_executor) {
   PasswordPool pool;
   std::thread::id resumed_on;
   int verified = 0;
-  asio::co_spawn(context, hash_then_verify(pool, resumed_on, verified), asio::detached);
+  asio::co_spawn(context, hash_then_verify(&pool, &resumed_on, &verified), asio::detached);
   context.run();
   EXPECT_EQ(verified, 2);
   EXPECT_EQ(resumed_on, std::this_thread::get_id());
@@ -96,7 +96,7 @@ TEST(PasswordPool, takes_what_its_queue_holds_and_refuses_the_rest_at_once) {
   asio::io_context context;
   PasswordPool pool{{.threads = 1, .queue_max = 3}};
   Outcomes outcomes;
-  for (int i = 0; i < 20; ++i) asio::co_spawn(context, hash_into(pool, outcomes), asio::detached);
+  for (int i = 0; i < 20; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
   context.run();
   // All 20 ask within far less time than the hashes take: three wait, one or a few are begun.
   EXPECT_EQ(outcomes.done + outcomes.overloaded, 20);
@@ -108,7 +108,7 @@ TEST(PasswordPool, the_refused_are_answered_before_the_queue_is_through) {
   asio::io_context context;
   PasswordPool pool{{.threads = 1, .queue_max = 1}};
   Outcomes outcomes;
-  for (int i = 0; i < 8; ++i) asio::co_spawn(context, hash_into(pool, outcomes), asio::detached);
+  for (int i = 0; i < 8; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
   while (outcomes.overloaded == 0) ASSERT_EQ(context.run_one(), 1U);
   EXPECT_LT(outcomes.done, 2);  // behind the queue they would come after two
   context.run();
@@ -120,7 +120,8 @@ TEST(PasswordPool, its_end_answers_what_waits) {
   Outcomes outcomes;
   {
     PasswordPool pool{{.threads = 1, .queue_max = 10}};
-    for (int i = 0; i < 8; ++i) asio::co_spawn(context, hash_into(pool, outcomes), asio::detached);
+    for (int i = 0; i < 8; ++i)
+      asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
     context.poll();
   }
   context.run();
@@ -132,7 +133,7 @@ TEST(PasswordPool, works_on_as_many_threads_as_it_was_given) {
   asio::io_context context;
   PasswordPool pool{{.threads = 3, .queue_max = 64}};
   Outcomes outcomes;
-  for (int i = 0; i < 12; ++i) asio::co_spawn(context, hash_into(pool, outcomes), asio::detached);
+  for (int i = 0; i < 12; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
   context.run();
   EXPECT_EQ(outcomes.done, 12);
 }

@@ -35,8 +35,8 @@ ServiceIdentity::ServiceIdentity(std::string service, SigningKey key)
 // key is there, nobody knows it yet, and the next start publishes it. Were the order turned round,
 // others would trust a key that nobody has.
 Result<ServiceIdentity> ServiceIdentity::open(std::string service,
-                                              std::filesystem::path private_dir,
-                                              std::filesystem::path trust_dir) {
+                                              const std::filesystem::path& private_dir,
+                                              const std::filesystem::path& trust_dir) {
   if (!is_service_name(service))
     return Error{errors::malformed, "a service's name is [a-z][a-z0-9_]{0,31}"};
   FREEHOLD_TRY(internal::prepare_directory(private_dir, 0700));

@@ -43,8 +43,8 @@ class ServiceIdentity {
   // itself, by the one process that holds the service's data directory.
   // Refused: malformed (the name), keys_unusable (a directory or file that cannot be used, or that
   // others may write to; the detail names it).
-  static Result<ServiceIdentity> open(std::string service, std::filesystem::path private_dir,
-                                      std::filesystem::path trust_dir);
+  static Result<ServiceIdentity> open(std::string service, const std::filesystem::path& private_dir,
+                                      const std::filesystem::path& trust_dir);
 
   // A token that says "I am this service" to the service `audience`. The same one is given out
   // again until renewed_before_end. A name that is none is a bug: audiences are declared peers.
