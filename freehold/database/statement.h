@@ -16,6 +16,9 @@ namespace freehold {
 // bind, then next() until false or execute(), then reset().
 class SqlStatement : public ParameterSink, public RowSource {
  public:
+  using ParameterSink::blob, ParameterSink::integer, ParameterSink::real, ParameterSink::text;
+  using RowSource::blob, RowSource::integer, RowSource::real, RowSource::text;
+
   virtual bool next() = 0;             // the next row; false after the last
   virtual void reset() = 0;            // ends this use, frees its bindings
   virtual std::int64_t execute() = 0;  // runs to the end; returns the rows changed

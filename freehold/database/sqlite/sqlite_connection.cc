@@ -171,6 +171,15 @@ void SqliteConnection::enter_transaction(std::optional<Deadline> deadline) {
 void SqliteConnection::leave_transaction() {
   inside_ = false;
   deadline_.reset();
+  end_uses();
+}
+
+void SqliteConnection::end_uses() {
+  if (statements_in_use_ == 0) return;
+  for (const auto& [address, statement] : by_address_)
+    if (statement) statement->reset();
+  for (const auto& [text, statement] : by_text_)
+    if (statement) statement->reset();
 }
 
 // A statement after the one that undid the transaction would commit by itself.

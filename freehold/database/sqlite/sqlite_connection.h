@@ -65,6 +65,7 @@ class SqliteStatement final : public SqlStatement {
   sqlite3_stmt* statement_ = nullptr;
   std::vector<std::string> names_;
   std::vector<std::string_view> columns_;
+  bool is_used_ = false;
   bool writes_ = false;
   bool changes_schema_ = false;
 };
@@ -102,6 +103,9 @@ class SqliteConnection {
   // From now on a statement runs only inside a transaction, and until then; a fault otherwise.
   void enter_transaction(std::optional<Deadline> deadline);
   void leave_transaction();
+  // Resets the statements that an exception has left in the middle: they would hold their snapshot
+  // and their savepoint.
+  void end_uses();
 
   // PASSIVE or TRUNCATE (SQLite's numbers): whether all of the write-ahead log is in the file.
   bool checkpoint(int mode);
@@ -132,6 +136,7 @@ class SqliteConnection {
   bool inside_ = false;
   std::optional<Deadline> deadline_;
   std::int64_t schema_changes_ = 0;
+  int statements_in_use_ = 0;
   // Keyed by the address of the text: a literal's, which lasts as long as the program.
   std::unordered_map<const char*, std::unique_ptr<SqliteStatement>> by_address_;
   std::unordered_map<std::string, std::unique_ptr<SqliteStatement>, TextHash, std::equal_to<>>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/sqlite_connection.h"
@@ -188,6 +189,7 @@ std::span<const std::uint8_t> SqliteStatement::blob(int column) const {
 
 bool SqliteStatement::next() {
   connection_.check_usable();
+  if (!std::exchange(is_used_, true)) ++connection_.statements_in_use_;
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result != SQLITE_DONE) connection_.fail(result, sqlite3_sql(statement_));
@@ -206,6 +208,7 @@ std::int64_t SqliteStatement::execute() {
 }
 
 void SqliteStatement::reset() {
+  if (std::exchange(is_used_, false)) --connection_.statements_in_use_;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
 }

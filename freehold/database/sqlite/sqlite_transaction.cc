@@ -54,19 +54,20 @@ void SqliteLaneTransaction::roll_back() {
 }
 
 int SqliteLaneTransaction::open_savepoint() {
-  if (savepoints_ == Savepoints::none) return 0;
-  command(numbered("savepoint s", depth_ + 1));
-  return ++depth_;
+  ++depth_;
+  if (savepoints_ == Savepoints::real) command(numbered("savepoint s", depth_));
+  return depth_;
 }
 
 void SqliteLaneTransaction::release_savepoint(int depth) {
-  if (savepoints_ == Savepoints::none) return;
-  command(numbered("release s", depth));
   depth_ = depth - 1;
+  if (depth_ == 0) connection_.end_uses();  // the body is over
+  if (savepoints_ == Savepoints::real) command(numbered("release s", depth));
 }
 
 void SqliteLaneTransaction::undo_to_savepoint(int depth) {
   if (savepoints_ == Savepoints::none) throw internal::MustRunAlone{};
+  if (depth == 1) connection_.end_uses();
   command(numbered("rollback to s", depth));
   release_savepoint(depth);
 }

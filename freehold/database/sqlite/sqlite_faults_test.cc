@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the lane does when the storage under SQLite fails.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <string>
+
+#include "freehold/base/errors.h"
+#include "freehold/database/sqlite/faulty_storage.h"
+#include "freehold/database/sqlite/temporary_database.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class SqliteFaults : public SqliteTest {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(directory_.path() / "data");
+    open(faulty());
+    script("create table note (id integer primary key, text text not null)");
+  }
+
+  SqliteOptions faulty() {
+    SqliteOptions faulty = options();
+    faulty.storage = FaultyStorage::name;
+    faulty.page_cache_kib = 64;  // so that a large body writes before its commit
+    faulty.on_commit_unknown = [this] { ++ends_; };
+    return faulty;
+  }
+
+  void submit_note(std::int64_t id, std::size_t bytes) {
+    submit([this, id, bytes](SqlTransaction& transaction) -> Result<> {
+      transaction.on_commit([this, id] { committed_.push_back(id); });
+      transaction.run(insert_note, id, std::string(bytes, 'x'));
+      return {};
+    });
+  }
+
+  // From now on the log may not grow beyond `bytes`.
+  void fill_disk_beyond(std::int64_t bytes) {
+    storage_.on_write = [bytes](std::string_view file, std::int64_t end) {
+      return file.ends_with("-wal") && end > bytes ? SQLITE_FULL : SQLITE_OK;
+    };
+  }
+
+  FaultyStorage storage_;
+  std::vector<std::int64_t> committed_;
+  int ends_ = 0;
+};
+
+TEST_F(SqliteFaults, nobody_sees_a_commit_before_it_is_on_disk) {
+  int syncs = 0;
+  bool appended = false;
+  database_->on_appended([&](std::span<const StoredEvent>) { appended = true; });
+  storage_.on_sync = [&](std::string_view file) {
+    if (!file.ends_with("-wal")) return SQLITE_OK;
+    ++syncs;
+    EXPECT_THAT(notes(), IsEmpty());
+    EXPECT_FALSE(appended);
+    context_.restart();
+    context_.poll();
+    EXPECT_THAT(committed_, IsEmpty());
+    EXPECT_TRUE(outcomes_.at(0).empty());
+    return SQLITE_OK;
+  };
+  submit([this](SqlTransaction& transaction) -> Result<> {
+    transaction.run(insert_note, 1, "x");
+    transaction.append({.type = "t.v1",
+                        .subject = "s",
+                        .partition_key = "s",
+                        .recipient = {},
+                        .json = "\"data\":1"});
+    transaction.on_commit([this] { committed_.push_back(1); });
+    return {};
+  });
+  run();
+  storage_.on_sync = nullptr;
+  EXPECT_GE(syncs, 1);
+  EXPECT_TRUE(outcome(0));
+  EXPECT_TRUE(appended);
+  EXPECT_THAT(committed_, ElementsAre(1));
+  EXPECT_THAT(notes(), ElementsAre(1));
+}
+
+TEST_F(SqliteFaults, a_body_that_fills_the_disk_leaves_its_neighbours_whole) {
+  fill_disk_beyond(400'000);
+  submit_note(1, 10);
+  submit_note(2, 1'000'000);
+  submit_note(3, 10);
+  run();
+  EXPECT_TRUE(outcome(0));
+  ASSERT_FALSE(outcome(1));
+  EXPECT_TRUE(outcome(1).error().is(errors::disk_full)) << outcome(1).error().text();
+  EXPECT_TRUE(outcome(2));
+  EXPECT_THAT(notes(), ElementsAre(1, 3));
+  EXPECT_THAT(committed_, ElementsAre(1, 3));
+}
+
+TEST_F(SqliteFaults, a_full_disk_at_the_commit_hurts_only_those_that_do_not_fit) {
+  open([&] {
+    SqliteOptions roomy = faulty();
+    roomy.page_cache_kib = 8192;  // so that nothing is written before the commit
+    return roomy;
+  }());
+  fill_disk_beyond(400'000);
+  submit_note(1, 10);
+  submit_note(2, 1'000'000);
+  submit_note(3, 10);
+  run();
+  EXPECT_TRUE(outcome(0));
+  ASSERT_FALSE(outcome(1));
+  EXPECT_TRUE(outcome(1).error().is(errors::disk_full)) << outcome(1).error().text();
+  EXPECT_TRUE(outcome(2));
+  EXPECT_THAT(notes(), ElementsAre(1, 3));
+  storage_.on_write = nullptr;
+  submit_note(4, 1'000'000);
+  run();
+  EXPECT_TRUE(outcome(3));
+  EXPECT_EQ(ends_, 0);
+}
+
+TEST_F(SqliteFaults, a_body_that_swallows_the_loss_of_its_transaction_commits_nothing_by_itself) {
+  fill_disk_beyond(400'000);
+  submit([](SqlTransaction& transaction) -> Result<> {
+    try {
+      transaction.run(insert_note, 1, std::string(1'000'000, 'x'));
+    } catch (const std::exception&) {  // NOLINT: this is the mistake
+    }
+    try {
+      transaction.run(insert_note, 2, "outside of any transaction");
+    } catch (const std::exception&) {  // NOLINT
+    }
+    return {};
+  });
+  submit_note(3, 10);
+  run();
+  EXPECT_FALSE(outcome(0));
+  EXPECT_TRUE(outcome(1));
+  EXPECT_THAT(notes(), ElementsAre(3));
+}
+
+TEST_F(SqliteFaults, an_error_at_the_commit_is_unknown_and_ends_the_process) {
+  storage_.on_sync = [](std::string_view file) {
+    return file.ends_with("-wal") ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+  };
+  submit_note(1, 10);
+  submit_note(2, 10);
+  run();
+  storage_.on_sync = nullptr;
+  EXPECT_TRUE(outcome(0).error().is(errors::commit_unknown));
+  EXPECT_TRUE(outcome(1).error().is(errors::commit_unknown));
+  EXPECT_EQ(ends_, 1);
+  submit_note(3, 10);
+  run();
+  EXPECT_TRUE(outcome(2).error().is(errors::database_unavailable));
+  EXPECT_THAT(committed_, IsEmpty());
+  EXPECT_EQ(ends_, 1);
+}
+
+TEST_F(SqliteFaults, the_process_ends_by_itself_after_an_unknown_commit) {
+  SqliteOptions as_in_service = faulty();
+  as_in_service.on_commit_unknown = nullptr;
+  open(as_in_service);
+  storage_.on_sync = [](std::string_view) { return SQLITE_IOERR_FSYNC; };
+  submit_note(1, 10);
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(1), "a commit has an unknown outcome");
+  storage_.on_sync = nullptr;
+}
+
+}  // namespace
+}  // namespace freehold
