@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <ostream>
+#include <semaphore>
 
 #include "freehold/base/errors.h"
 
@@ -68,13 +69,16 @@ Result<> DatabaseConformance::write(const Body& body) {
   return outcome_of(future);
 }
 
-// The lane is held in a body until all others are queued behind it.
+// The lane is held in a body of its own batch until all others are queued behind it.
 std::vector<Result<>> DatabaseConformance::write_together(const std::vector<Body>& bodies) {
+  auto held = std::make_shared<std::counting_semaphore<>>(0);
   auto open = std::make_shared<std::promise<void>>();
-  auto gate = submit(database(), [opened = open->get_future().share()](SqlTransaction&) {
+  auto gate = submit(database(), [held, opened = open->get_future().share()](SqlTransaction&) {
+    held->release();
     EXPECT_EQ(opened.wait_for(patience), std::future_status::ready);
     return Result<>{};
   });
+  EXPECT_TRUE(held->try_acquire_for(patience)) << "the lane does not run";
   std::vector<std::future<Result<>>> futures;
   for (const Body& body : bodies) futures.push_back(submit(database(), body));
   open->set_value();
