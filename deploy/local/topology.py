@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads topology.toml, and makes from it what each process reads at its start:
+
+  DIR/run/<service>.toml     the service's configuration
+  DIR/run/supervisord.conf   supervisor's
+  DIR/run/nginx/nginx.conf   the gateway's, from shop/gateway/nginx.conf.in
+
+They are made anew at each start and are not to be edited.
+"""
+
+import os
+import re
+import shlex
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+TOPOLOGY = REPOSITORY / "deploy/local/topology.toml"
+NGINX_TEMPLATE = REPOSITORY / "shop/gateway/nginx.conf.in"
+
+# Quoting in nginx, supervisor and TOML differs; a directory of these characters is one in all.
+_PLAIN_PATH = re.compile(r"/[\w./ +@=,:~-]*")
+_SOCKET_PATH_MAX = 95  # of the 107 of a Unix socket: supervisor adds its process id for a moment
+
+
+class TopologyError(Exception):
+    """The topology, the data directory or the port cannot be used; one line says why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One start of the shop: where its data, its programs and its first port are."""
+    data: Path
+    build: Path
+    port: int
+
+    @property
+    def run(self):
+        return self.data / "run"
+
+    @property
+    def logs(self):
+        return self.data / "logs"
+
+    def program(self, service):
+        return self.build / "shop" / service / service
+
+    def configuration(self, service):
+        return self.run / f"{service}.toml"
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    port_offset: int
+    peers: tuple
+    callers: tuple
+    routes: tuple
+
+
+@dataclass(frozen=True)
+class Topology:
+    address: str
+    gateway_offset: int
+    services: tuple
+
+    def port(self, place, name):
+        offset = (self.gateway_offset if name == "gateway" else
+                  next(service.port_offset for service in self.services if service.name == name))
+        return place.port + offset
+
+    def host(self, place, name):
+        return f"{self.address}:{self.port(place, name)}"
+
+
+def read(path=TOPOLOGY):
+    """The topology of the file; TopologyError if it contradicts itself."""
+    with open(path, "rb") as file:
+        try:
+            table = tomllib.load(file)
+            services = tuple(
+                Service(name, row["port_offset"], tuple(row["peers"]), tuple(row["callers"]),
+                        tuple(row["routes"]))
+                for name, row in table["services"].items())
+            topology = Topology(table["address"], table["gateway"]["port_offset"], services)
+        except tomllib.TOMLDecodeError as error:
+            raise TopologyError(f"{path}: {error}") from error
+        except KeyError as error:
+            raise TopologyError(f"{path}: {error} is missing") from error
+    _check(topology, path)
+    return topology
+
+
+def _check(topology, path):
+    names = {service.name for service in topology.services}
+    offsets = [topology.gateway_offset] + [service.port_offset for service in topology.services]
+    routes = [route for service in topology.services for route in service.routes]
+    if len(set(offsets)) < len(offsets):
+        raise TopologyError(f"{path}: two of them have one port_offset")
+    if len(set(routes)) < len(routes):
+        raise TopologyError(f"{path}: two services have one route")
+    for route in routes:
+        if not re.fullmatch(r"/api(/[\w.-]+)+", route):
+            raise TopologyError(f"{path}: route '{route}' is not below /api/")
+    for service in topology.services:
+        for peer in service.peers:
+            if peer not in names or peer == service.name:
+                raise TopologyError(f"{path}: {service.name} has the unknown peer '{peer}'")
+        for caller in service.callers:
+            if caller not in service.peers:
+                raise TopologyError(f"{path}: '{caller}' calls {service.name}, which has it not "
+                                    "as a peer and cannot read its log")
+
+
+def check_place(place):
+    """TopologyError if the data directory's name cannot stand in every configuration."""
+    if not _PLAIN_PATH.fullmatch(str(place.data)):
+        raise TopologyError(f"{place.data}: a data directory is named with letters, digits, spaces "
+                            "and ./+@=,:~-_ only")
+    if len(str(place.run / "supervisor.sock")) > _SOCKET_PATH_MAX:
+        raise TopologyError(f"{place.data}: the name is too long for a socket in it; at most "
+                            f"{_SOCKET_PATH_MAX - len('/run/supervisor.sock')} characters")
+
+
+def generate(topology, place, nginx="/usr/sbin/nginx"):
+    """Writes all configurations for this place."""
+    (place.run / "nginx").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for service in topology.services:
+        place.configuration(service.name).write_text(service_toml(topology, place, service))
+    (place.run / "supervisord.conf").write_text(supervisord_conf(topology, place, nginx))
+    (place.run / "nginx/nginx.conf").write_text(nginx_conf(topology, place))
+
+
+def service_toml(topology, place, service):
+    peers = "".join(f'{peer} = "{topology.host(place, peer)}"\n' for peer in service.peers)
+    callers = ", ".join(f'"{caller}"' for caller in service.callers)
+    return (f'# Made from {TOPOLOGY.name}.\n'
+            f'data = "{place.data / service.name}"\n'
+            f'trust = "{place.data / "trust"}"\n'
+            f'address = "{topology.address}"\n'
+            f'port = {topology.port(place, service.name)}\n'
+            f'callers = [{callers}]\n'
+            f'\n[peers]\n{peers}')
+
+
+def supervisord_conf(topology, place, nginx):
+    """A private supervisor: its socket, its records and its process id are in the data directory.
+
+    startsecs = 0: a program that ends is started again at once, each time; with any other value,
+    supervisor waits a second longer after every attempt, and gives up at last."""
+    root = "user = root\n" if os.geteuid() == 0 else ""
+    parts = [f"""\
+; Made from {TOPOLOGY.name}. Ask it: supervisorctl -c {place.run / "supervisord.conf"} status
+[supervisord]
+nodaemon = true
+silent = true
+{root}logfile = {place.logs / "supervisord.log"}
+logfile_maxbytes = 10MB
+logfile_backups = 1
+pidfile = {place.run / "supervisord.pid"}
+directory = {place.data}
+identifier = freehold
+
+[unix_http_server]
+file = {place.run / "supervisor.sock"}
+chmod = 0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl = unix://{place.run / "supervisor.sock"}
+"""]
+    for order, service in enumerate(topology.services, 1):
+        parts.append(_program(place, service.name, order, "TERM", [
+            str(place.program(service.name)), "--config", str(place.configuration(service.name))]))
+    parts.append(_program(place, "gateway", len(topology.services) + 1, "QUIT", [
+        nginx, "-p", str(place.run / "nginx"), "-c", str(place.run / "nginx/nginx.conf"),
+        "-e", "stderr", "-g", "daemon off;"]))
+    return "\n".join(parts)
+
+
+def _program(place, name, order, stop_signal, command):
+    # Whatever ends supervisor, a kill -9 included, ends its programs too.
+    command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", *command]
+    return f"""\
+[program:{name}]
+command = {shlex.join(command)}
+priority = {order}
+autorestart = true
+startsecs = 0
+stopsignal = {stop_signal}
+stopwaitsecs = 15
+redirect_stderr = true
+stdout_logfile = {place.logs / (name + ".log")}
+stdout_logfile_maxbytes = 20MB
+stdout_logfile_backups = 2
+"""
+
+
+def nginx_conf(topology, place):
+    """The gateway's template, filled in: each {{name}} in it is one of these."""
+    upstreams = "".join(
+        f"  upstream {service.name} {{ server {topology.host(place, service.name)} max_fails=0; "
+        "keepalive 64; }\n" for service in topology.services)
+    routes = "".join(f'    "~^{re.escape(route)}(?:[/?]|$)" {service.name};\n'
+                     for service in topology.services for route in service.routes)
+    values = {
+        "address": topology.address,
+        "port": str(topology.port(place, "gateway")),
+        "run": str(place.run / "nginx"),
+        "logs": str(place.logs),
+        # As root, nginx gives its workers to another user, who needs no file of ours.
+        "user": "user www-data;" if os.geteuid() == 0 else "# Not root: its workers are as we are.",
+        "upstreams": upstreams.rstrip("\n"),
+        "routes": routes.rstrip("\n"),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], NGINX_TEMPLATE.read_text())
