@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +41,8 @@ inline constexpr std::string_view service_identity_header = "Freehold-Identity";
 inline constexpr std::string_view timeout_header = "Freehold-Timeout-Ms";  // what the caller waits
 
 class Route;
+class KeyClaim;
+class RememberedAnswers;
 
 namespace internal {
 
@@ -52,8 +56,14 @@ struct Exchange {
   std::string caller_service;
   Deadline deadline;
   Trace trace;
+  RememberedAnswers* remembered = nullptr;
+  std::shared_ptr<KeyClaim> claim;     // of an idempotent call, until it is answered
   std::chrono::seconds waited_for{0};  // what the handler was told of Prefer: wait
 };
+
+// For an idempotent call: takes its key (false), or writes the answer that an earlier request with
+// this key got (true). Refused and fails as RememberedAnswers::claim.
+Task<Result<bool>> replayed(Exchange* exchange, std::uint64_t request_hash);
 
 }  // namespace internal
 

@@ -136,6 +136,10 @@ void Routes::describe_at_openapi_json(std::string title, std::string version) {
       .described_as("This description.");
 }
 
+void Routes::remember_answers_in(RememberedAnswers& answers) {
+  remembered_ = &answers;
+}
+
 void Routes::on_answered(std::function<void(const Answered&)> listener) {
   on_answered_ = std::move(listener);
 }
@@ -147,6 +151,10 @@ Result<> Routes::check() const {
     if (route->access() == Access::undeclared) return Error{errors::route_without_access, name};
     if (route->access() != Access::open && !authenticator_)
       return Error{errors::route_without_access, name + " needs an authenticator"};
+    if (!route->shape().is_idempotent) continue;
+    FREEHOLD_ASSERT(remembered_, "idempotent routes need Routes::remember_answers_in");
+    if (route->access() == Access::open)
+      return Error{errors::route_without_access, name + " takes a key, which belongs to a caller"};
   }
   return {};
 }
@@ -157,6 +165,7 @@ Task<> Routes::answer(const Request* request, Response* response, Deadline limit
   internal::Exchange exchange;
   exchange.request = request;
   exchange.response = response;
+  exchange.remembered = remembered_;
   exchange.trace = trace_of(*request);
   exchange.deadline = deadline_of(*request, limit);
   try {

@@ -111,10 +111,14 @@ class Routes {
   // Declares GET /openapi.json, open: the description of all routes, also of those declared later.
   void describe_at_openapi_json(std::string title, std::string version);
 
+  // Where the answers of idempotent calls are kept; needed by routes that take an IdempotentCall.
+  void remember_answers_in(RememberedAnswers& answers);
+
   // Who hears of every answer, on the I/O thread, before it is sent. Set before the start.
   void on_answered(std::function<void(const Answered&)> listener);
 
-  // Whether all routes can be served. Refused: route_without_access, naming the first one.
+  // Whether all routes can be served. Refused: route_without_access, naming the first one; also an
+  // idempotent one that is open, for a key belongs to a caller.
   Result<> check() const;
 
   // Answers one request: finds the route, lets the caller in, runs the handler. Every outcome is a
@@ -133,6 +137,7 @@ class Routes {
   Task<Result<>> admit(internal::Exchange* exchange) const;
 
   Authenticator* authenticator_;
+  RememberedAnswers* remembered_ = nullptr;
   std::vector<std::unique_ptr<Route>> routes_;
   internal::Router router_;
   std::function<void(const Answered&)> on_answered_;

@@ -5,11 +5,13 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +33,20 @@ class TrustingAuthenticator final : public Authenticator {
 // Waits for a condition, 10 s at most; whether it came true.
 bool comes_true(const std::function<bool()>& condition);
 
+// Starts a task whose value needs no default (a Result has none).
+template <class T>
+std::future<T> begin(boost::asio::any_io_executor executor, Task<T> task) {
+  auto promise = std::make_unique<std::promise<T>>();
+  auto future = promise->get_future();
+  boost::asio::co_spawn(
+      executor,
+      [](Task<T> awaited, std::unique_ptr<std::promise<T>> kept) -> Task<> {
+        kept->set_value(co_await std::move(awaited));
+      }(std::move(task), std::move(promise)),
+      boost::asio::detached);
+  return future;
+}
+
 // An I/O thread, and the routes and the server on it.
 class ServedRoutes {
  public:
@@ -48,7 +64,7 @@ class ServedRoutes {
   // Runs a task on the I/O thread and waits for its value.
   template <class T>
   T run(Task<T> task) {
-    return boost::asio::co_spawn(executor(), std::move(task), boost::asio::use_future).get();
+    return begin(executor(), std::move(task)).get();
   }
 
  private:

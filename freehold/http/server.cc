@@ -42,13 +42,6 @@ constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t input_bytes_first = 4 * 1024;
 constexpr std::chrono::seconds farewell_timeout{2};  // for a client to take a last answer
 
-// "http://host/path" → "/path": what a proxy's client sends (RFC 9112, 3.2.2).
-std::string_view in_origin_form(std::string_view target) {
-  if (!target.starts_with("http://")) return target;
-  const std::size_t slash = target.find('/', 7);
-  return slash == std::string_view::npos ? "/" : target.substr(slash);
-}
-
 // Beast's parser, writing into a Request that is used again.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
@@ -69,7 +62,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_request_impl(Verb, View method, View target, int version, error_code&) override {
     is_old_ = version < 11;
     into_.method = method_from_name(view(method));
-    into_.target = in_origin_form(view(target));
+    into_.target = internal::in_origin_form(view(target));
   }
   void on_response_impl(int, View, int, error_code&) override {}
   void on_field_impl(Field, View name, View value, error_code&) override {
@@ -138,9 +131,13 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   std::size_t connections() const { return open_.load(std::memory_order_relaxed); }
   std::string_view date();
 
+  std::list<Connection*>::iterator enter(Connection& connection);
+  void leave(std::list<Connection*>::iterator place);
+
  private:
   Task<> accept();
   Task<> watch();
+  static Task<> keep(std::shared_ptr<Listener> listener, Task<> (Listener::*work)());
   static Task<> serve(std::shared_ptr<Listener> listener, tcp::socket socket);
   void turn_away(tcp::socket socket) const;
 
@@ -162,7 +159,11 @@ class Server::Listener::Connection final : public StreamSink {
   Connection(Listener& listener, tcp::socket socket)
       : listener_(listener), options_(listener.options()), socket_(std::move(socket)) {
     input_.resize(input_bytes_first);
+    place_ = listener_.enter(*this);
   }
+  ~Connection() override { listener_.leave(place_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   Task<> run();
   void check_time(Deadline now);  // ends what is late
@@ -180,6 +181,7 @@ class Server::Listener::Connection final : public StreamSink {
   Task<bool> send(bool keep);
   Task<bool> send_rest(Pieces pieces);
   Task<> stream();
+  Task<> produce(EventStream* stream);
   Task<> beat();
   Task<> until_client_leaves();
   Task<> say_farewell();
@@ -188,6 +190,7 @@ class Server::Listener::Connection final : public StreamSink {
 
   Listener& listener_;
   const ServerOptions& options_;
+  std::list<Connection*>::iterator place_;
   tcp::socket socket_;
   Request request_;
   Response response_;
@@ -369,17 +372,21 @@ Task<> Server::Listener::Connection::stream() {
   streaming_ = true;
   EventStream produced = std::move(response_.stream);
   const auto thread = socket_.get_executor();
-  const auto outcome =
-      co_await asio::experimental::make_parallel_group(
-          asio::co_spawn(thread, produced.run(StreamWriter{*this}), asio::deferred),
-          asio::co_spawn(thread, until_client_leaves(), asio::deferred),
-          asio::co_spawn(thread, beat(), asio::deferred))
-          .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  const auto outcome = co_await asio::experimental::make_parallel_group(
+                           asio::co_spawn(thread, produce(&produced), asio::deferred),
+                           asio::co_spawn(thread, until_client_leaves(), asio::deferred),
+                           asio::co_spawn(thread, beat(), asio::deferred))
+                           .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   const bool producer_ended_first = std::get<0>(outcome)[0] == 0;
   if (producer_ended_first && std::get<1>(outcome))
     record(Severity::error, "event stream failed", {{"path", request_.path()}});
   streaming_ = false;
   co_await say_farewell();
+}
+
+// A coroutine of its own, so that what the producer throws before its first wait stays in it too.
+Task<> Server::Listener::Connection::produce(EventStream* stream) {
+  co_await stream->run(StreamWriter{*this});
 }
 
 Task<> Server::Listener::Connection::until_client_leaves() {
@@ -434,15 +441,14 @@ void Server::Listener::Connection::cut() {
 
 void Server::Listener::start(tcp::acceptor acceptor) {
   acceptor_ = std::move(acceptor);
-  const auto self = shared_from_this();
-  asio::co_spawn(
-      acceptor_.get_executor(),
-      [](std::shared_ptr<Listener> kept) -> Task<> { co_await kept->accept(); }(self),
-      asio::detached);
-  asio::co_spawn(
-      acceptor_.get_executor(),
-      [](std::shared_ptr<Listener> kept) -> Task<> { co_await kept->watch(); }(self),
-      asio::detached);
+  const auto thread = acceptor_.get_executor();
+  asio::co_spawn(thread, keep(shared_from_this(), &Listener::accept), asio::detached);
+  asio::co_spawn(thread, keep(shared_from_this(), &Listener::watch), asio::detached);
+}
+
+// What runs on a listener keeps it.
+Task<> Server::Listener::keep(std::shared_ptr<Listener> listener, Task<> (Listener::*work)()) {
+  co_await (*listener.*work)();
 }
 
 Task<> Server::Listener::accept() {
@@ -478,14 +484,20 @@ void Server::Listener::turn_away(tcp::socket socket) const {
   socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
+auto Server::Listener::enter(Connection& connection) -> std::list<Connection*>::iterator {
+  ++open_;
+  return connections_.insert(connections_.end(), &connection);
+}
+
+void Server::Listener::leave(std::list<Connection*>::iterator place) {
+  --open_;
+  connections_.erase(place);
+  if (connections_.empty()) emptied_.cancel();
+}
+
 Task<> Server::Listener::serve(std::shared_ptr<Listener> listener, tcp::socket socket) {
   Connection connection{*listener, std::move(socket)};
-  const auto place = listener->connections_.insert(listener->connections_.end(), &connection);
-  ++listener->open_;
   co_await connection.run();
-  listener->connections_.erase(place);
-  --listener->open_;
-  if (listener->connections_.empty()) listener->emptied_.cancel();
 }
 
 // The one timer of all connections. Timeouts are kept to a quarter of the shortest of them.

@@ -93,6 +93,12 @@ void write_head(std::string& out, const Request& request, std::string_view host)
   out += "\r\n";
 }
 
+std::string_view in_origin_form(std::string_view target) {
+  if (!target.starts_with("http://")) return target;
+  const std::size_t slash = target.find('/', 7);
+  return slash == std::string_view::npos ? "/" : target.substr(slash);
+}
+
 std::string http_date(std::chrono::sys_seconds time) {
   static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "freehold/base/hash.h"
 #include "freehold/base/result.h"
 #include "freehold/base/task.h"
 #include "freehold/http/call.h"
@@ -95,6 +96,11 @@ Task<> run(Function function, Exchange* exchange, Object*... object) {
   if (!call) co_return write_problem(*exchange->response, call.error());
   auto in = read_input<typename Handler::In, Path>(*exchange);
   if (!in) co_return write_problem(*exchange->response, in.error());
+  if constexpr (requires { Handler::CallType::needs_idempotency_key; }) {
+    const auto done = co_await replayed(exchange, fnv1a(to_json(*in)));
+    if (!done) co_return write_problem(*exchange->response, done.error());
+    if (*done) co_return;
+  }
   auto out = co_await std::invoke(function, *object..., *std::move(in), *std::move(call));
   if (!out) co_return write_problem(*exchange->response, out.error());
   if constexpr (std::is_void_v<typename Handler::Out>)

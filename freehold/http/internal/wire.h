@@ -18,6 +18,9 @@ void write_head(std::string& out, const Response& response, std::string_view dat
 // Appends the request line and all headers, with the empty line.
 void write_head(std::string& out, const Request& request, std::string_view host);
 
+// "http://host/path" → "/path": what a proxy's client sends (RFC 9112, 3.2.2).
+std::string_view in_origin_form(std::string_view target);
+
 // "Sun, 22 Nov 2026 17:18:19 GMT" (RFC 9110, 5.6.7).
 std::string http_date(std::chrono::sys_seconds time);
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+#include "freehold/database/database.h"
+#include "freehold/http/message.h"
+
+namespace freehold::http {
+
+class RememberedAnswers;
+
+// The hold of one request on its idempotency key, from before its handler until the answer. While
+// it lasts nobody else runs under that key; at its end without a commit the key is free again.
+class KeyClaim : public std::enable_shared_from_this<KeyClaim> {
+ public:
+  KeyClaim(RememberedAnswers& answers, std::string scope, std::string key,
+           std::uint64_t request_hash);
+  ~KeyClaim();
+  KeyClaim(const KeyClaim&) = delete;
+  KeyClaim& operator=(const KeyClaim&) = delete;
+
+  // Inside the transaction of the effect: stores the answer with it, and forgets some old ones.
+  // Die before that commit: neither effect nor answer exists, a repeat runs anew. Die after it:
+  // both do, and the next start finds the answer.
+  void remember(SqlTransaction& transaction, int status, std::string body, std::string location);
+
+  // The write has failed with this error: if nobody knows whether it was committed, the key stays
+  // taken until the next start finds out.
+  void failed(const Error& error);
+
+ private:
+  friend class RememberedAnswers;
+  RememberedAnswers& answers_;
+  const std::string scope_;
+  const std::string key_;
+  const std::uint64_t hash_;  // of scope and key
+  const std::uint64_t request_hash_;
+};
+
+// The answers of idempotent calls. They lie in the service's database, appended in the order of
+// time; which key has which answer is known here, in memory, rebuilt at the start: an index on the
+// clients' random keys in the database would cost more than all else in the path. One instance a
+// database, shared by all I/O threads; outlives the server.
+class RememberedAnswers {
+ public:
+  static constexpr std::chrono::hours kept{24};
+
+  explicit RememberedAnswers(Database& database);
+
+  // Reads the keys of the last 24 hours. To be called before the server starts; fails as reads do.
+  Result<> load();
+
+  std::size_t size() const;  // keys known
+
+  // Takes the key for one request, or copies into `replay` the answer that a request with this
+  // scope, key and hash got; then the claim is null. Waits while another request holds the key.
+  // Refused: idempotency_key_reused (another request hash). Fails with commit_unknown, with
+  // deadline_exceeded while another request still holds it, and as reads do.
+  Task<Result<std::shared_ptr<KeyClaim>>> claim(std::string scope, std::string key,
+                                                std::uint64_t request_hash, Deadline deadline,
+                                                StoredAnswer* replay);
+
+ private:
+  friend class KeyClaim;
+  enum class State { running, committed, unknown };
+  struct Entry {
+    State state = State::running;
+    std::uint64_t request_hash = 0;
+    std::uint64_t sequence = 0;  // of a committed one
+    Time at{};
+  };
+  enum class Look { taken, busy, found };
+
+  Result<Look> look(std::uint64_t hash, std::uint64_t request_hash, std::uint64_t& sequence);
+  void committed(const KeyClaim& claim, std::uint64_t sequence, Time at);
+  void failed(const KeyClaim& claim, const Error& error);
+  void release(const KeyClaim& claim);
+  void learn(std::uint64_t hash, const Entry& entry);
+  std::uint64_t hash_of(std::string_view scope, std::string_view key) const;
+
+  Database& database_;
+  const std::uint64_t seed_;  // so that nobody can aim at another caller's keys
+  Watches released_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, Entry> entries_;
+  std::deque<std::pair<Time, std::uint64_t>> by_age_;
+  std::uint64_t remembered_ = 0;  // the lane's thread
+};
+
+}  // namespace freehold::http
