@@ -15,17 +15,19 @@
 //   freehold_try         how often the process died while it applied an event
 //   freehold_aside       set-aside events, in the order of the log within each (consumer, key)
 //   freehold_lease       who may act under a name, and the epoch that fences those before
-//   freehold_saga        a row a saga, with its input; `ended` is 0 until it is final
-//   freehold_saga_ended  final sagas by time: what is forgotten first lies first
-//   freehold_step        the journal: the first row of (saga, step) wins
+//   freehold_saga        a row a saga, with its input; `ended` is 0 until it is final. One index
+//   has
+//                        the live sagas, the other the final ones by time, for retention
+//   freehold_step        the journal: the first row of (saga, step) wins; `due` is 0 without a
+//   timer.
+//                        The index of the waiting steps that have one is the list of timers
 //   freehold_late        outcomes that came after their step had one
-//   freehold_timer       the timers of waiting steps, by time
 //   freehold_answer      answers of idempotent calls, append-only: `sequence` grows with time
 //   freehold_document    small texts by name
 //
 // What every order touches is written at the end of its B-tree: keys are numbers that grow, or
-// begin with an id that does; no such table has a second index, but for the live sagas, which are
-// few. A large row stands in a table with a rowid, since one without it spills at a quarter page.
+// begin with an id that does, and an index of it covers only the few rows that somebody looks for.
+// A large row stands in a table with a rowid, since one without it spills at a quarter of a page.
 #include "freehold/database/sql_books.h"
 
 #include "freehold/base/assert.h"
@@ -117,10 +119,7 @@ create table if not exists freehold_saga (
   why text not null,
   input text not null) without rowid;
 create index if not exists freehold_saga_live on freehold_saga (status, id) where ended = 0;
-create table if not exists freehold_saga_ended (
-  ended integer not null,
-  saga text not null,
-  primary key (ended, saga)) without rowid;
+create index if not exists freehold_saga_ended on freehold_saga (ended, id) where ended <> 0;
 create table if not exists freehold_step (
   saga text not null,
   step integer not null,
@@ -130,6 +129,8 @@ create table if not exists freehold_step (
   name text not null,
   outcome text not null,
   primary key (saga, step)) without rowid;
+create index if not exists freehold_step_due on freehold_step (due, saga, step)
+  where due <> 0 and state = 'waiting';
 create table if not exists freehold_late (
   saga text not null,
   step integer not null,
@@ -137,11 +138,6 @@ create table if not exists freehold_late (
   noted integer not null,
   outcome text not null,
   primary key (saga, step, number)) without rowid;
-create table if not exists freehold_timer (
-  due integer not null,
-  saga text not null,
-  step integer not null,
-  primary key (due, saga, step)) without rowid;
 create table if not exists freehold_answer (
   sequence integer primary key,
   at integer not null,

@@ -50,9 +50,6 @@ constexpr sql::Query<std::int64_t(SagaStatus)> count_final{
     "select count(*) from freehold_saga where status = $1 and ended <> 0"};
 constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time)> set_status{
     "update freehold_saga set status = $2, why = $3, ended = $4 where id = $1 and ended = 0"};
-constexpr sql::Change<void(Time, std::string_view)> note_end{
-    "insert into freehold_saga_ended (ended, saga) values ($1, $2)"};
-
 constexpr sql::Query<StepRow(std::string_view)> steps_of{
     "select step, name, request_hash, state, outcome, due from freehold_step "
     "where saga = $1 order by step"};
@@ -61,10 +58,11 @@ constexpr sql::Change<void(std::string_view, int, std::string_view, std::int64_t
     insert_step{
         "insert into freehold_step (saga, step, name, request_hash, state, outcome, due) "
         "values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"};
-// Returns when the step's timer is due, so that its row is found without an index.
-constexpr sql::Query<Time(std::string_view, int, StepState, std::string_view)> end_waiting_step{
+constexpr sql::Change<void(std::string_view, int, StepState, std::string_view)> end_waiting_step{
     "update freehold_step set state = $3, outcome = $4 "
-    "where saga = $1 and step = $2 and state = 'waiting' returning due"};
+    "where saga = $1 and step = $2 and state = 'waiting'"};
+constexpr sql::Change<void(std::string_view)> clear_timers{
+    "update freehold_step set due = 0 where saga = $1 and due <> 0 and state = 'waiting'"};
 constexpr sql::Change<void(std::string_view, int, Time, std::string_view)> note_late{
     "insert into freehold_late (saga, step, number, noted, outcome) "
     "select $1, $2, coalesce(max(number), 0) + 1, $3, $4 "
@@ -72,25 +70,20 @@ constexpr sql::Change<void(std::string_view, int, Time, std::string_view)> note_
 constexpr sql::Query<LateRow(std::string_view)> late_of{
     "select step, outcome from freehold_late where saga = $1 order by step, number"};
 
-constexpr sql::Change<void(Time, std::string_view, int)> set_timer{
-    "insert into freehold_timer (due, saga, step) values ($1, $2, $3)"};
-constexpr sql::Change<void(Time, std::string_view, int)> clear_timer{
-    "delete from freehold_timer where due = $1 and saga = $2 and step = $3"};
 constexpr sql::Query<DueTimer(Time, std::int64_t)> timers_due{
-    "select due, saga, step from freehold_timer where due <= $1 order by due, saga, step limit $2"};
-constexpr sql::Query<Time()> first_timer{"select due from freehold_timer order by due limit 1"};
+    "select due, saga, step from freehold_step "
+    "where due <> 0 and state = 'waiting' and due <= $1 order by due, saga, step limit $2"};
+constexpr sql::Query<Time()> first_timer{
+    "select due from freehold_step where due <> 0 and state = 'waiting' order by due limit 1"};
 
 constexpr sql::Query<std::string(Time, std::int64_t)> next_to_forget{
-    "select saga from freehold_saga_ended where ended < $1 order by ended, saga limit $2"};
+    "select id from freehold_saga where ended <> 0 and ended < $1 order by ended, id limit $2"};
 constexpr sql::Change<void(std::string_view)> delete_steps{
     "delete from freehold_step where saga = $1"};
 constexpr sql::Change<void(std::string_view)> delete_late{
     "delete from freehold_late where saga = $1"};
 constexpr sql::Change<void(std::string_view)> delete_saga{
     "delete from freehold_saga where id = $1"};
-constexpr sql::Change<void(Time, std::int64_t)> delete_ended{
-    "delete from freehold_saga_ended where (ended, saga) in (select ended, saga "
-    "from freehold_saga_ended where ended < $1 order by ended, saga limit $2)"};
 constexpr sql::Change<void(Time, std::int64_t)> delete_orphans{
     "delete from freehold_late where (saga, step, number) in (select saga, step, number "
     "from freehold_late l where noted < $1 "
@@ -116,11 +109,7 @@ void SqlBooks::end_saga(std::string_view id, SagaStatus status, std::string_view
   const Time ended = is_final(status) ? now() : Time{};
   const std::int64_t changed = sql_.count(set_status, id, status, why, ended);
   FREEHOLD_ASSERT(changed == 1, "a saga that is not there, or final already, was ended");
-  if (!is_final(status)) return;
-  sql_.run(note_end, ended, id);
-  for (const StepRow& step : sql_.all(steps_of, id))
-    if (step.state == StepState::waiting && step.due != Time{})
-      sql_.run(clear_timer, step.due, id, step.step);
+  if (is_final(status)) sql_.run(clear_timers, id);
 }
 
 std::vector<SagaRecord> SqlBooks::sagas(SagaStatus status, std::string_view after_id,
@@ -147,24 +136,17 @@ std::vector<JournalEntry> SqlBooks::journal(std::string_view saga) {
 
 void SqlBooks::add_step(std::string_view saga, const JournalEntry& entry) {
   FREEHOLD_ASSERT(entry.state != StepState::late, "a late outcome is no step of a journal");
-  const std::int64_t added = sql_.count(insert_step, saga, entry.step, entry.name,
-                                        internal::column_of_bits(entry.request_hash), entry.state,
-                                        entry.outcome, entry.due);
-  if (added == 1 && entry.state == StepState::waiting && entry.due != Time{})
-    sql_.run(set_timer, entry.due, saga, entry.step);
+  sql_.run(insert_step, saga, entry.step, entry.name, internal::column_of_bits(entry.request_hash),
+           entry.state, entry.outcome, entry.due);
 }
 
 bool SqlBooks::end_step(std::string_view saga, int step, StepState state,
                         std::string_view outcome) {
   FREEHOLD_ASSERT(state == StepState::done || state == StepState::refused,
                   "a step ends as done or as refused");
-  const auto due = sql_.first(end_waiting_step, saga, step, state, outcome);
-  if (!due) {
-    sql_.run(note_late, saga, step, now(), outcome);
-    return false;
-  }
-  if (*due != Time{}) sql_.run(clear_timer, *due, saga, step);
-  return true;
+  if (sql_.count(end_waiting_step, saga, step, state, outcome) == 1) return true;
+  sql_.run(note_late, saga, step, now(), outcome);
+  return false;
 }
 
 std::vector<JournalEntry> SqlBooks::late_outcomes(std::string_view saga) {
@@ -195,7 +177,6 @@ std::size_t SqlBooks::forget_sagas(Time ended_before, std::size_t sagas_max) {
     sql_.run(delete_late, id);
     sql_.run(delete_saga, id);
   }
-  sql_.run(delete_ended, ended_before, limit);
   sql_.run(delete_orphans, ended_before, limit);
   return ids.size();
 }
