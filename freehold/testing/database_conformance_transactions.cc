@@ -11,6 +11,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/testing/database_conformance.h"
+#include "freehold/testing/log_order.h"
 
 namespace freehold {
 namespace {
@@ -213,6 +214,32 @@ TEST_P(DatabaseConformance, neighbours_in_a_batch_do_not_feel_refusals_and_fault
       events.push_back(event.json);
     }
   EXPECT_EQ(events, kept_events);
+}
+
+// A reference that is checked at the commit: everything of the batch has been written by then, its
+// positions have been taken, and all of it is undone and run again.
+TEST_P(DatabaseConformance, a_commit_that_fails_gives_no_position_away_and_hurts_no_neighbour) {
+  create(cell_table);
+  create(
+      "create table child (id integer primary key, parent integer not null "
+      "references cell (id) deferrable initially deferred);");
+  static constexpr sql::Change<void(int)> insert_orphan{
+      "insert into child (id, parent) values ($1, -1)"};
+  std::vector<Body> bodies;
+  for (int i = 0; i < 5; ++i)
+    bodies.push_back([i](SqlTransaction& transaction) -> Result<> {
+      transaction.run(insert_cell, i, i);
+      transaction.append(plain_event("s", i));
+      if (i == 2) transaction.run(insert_orphan, i);
+      return {};
+    });
+  const std::vector<Result<>> outcomes = write_together(bodies);
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    EXPECT_EQ(outcomes[i].has_value(), i != 2) << "body " << i;
+  EXPECT_THAT(read([](SqlTransaction& transaction) { return transaction.all(ids); }),
+              ElementsAre(0, 1, 3, 4));
+  EXPECT_THAT(breaches_of_commits(commits()), IsEmpty());
+  ASSERT_EQ(append({plain_event("s", 5)}).at(0).id.position, 5U);
 }
 
 TEST_P(DatabaseConformance, a_refused_attempt_undoes_itself_and_the_transaction_goes_on) {
