@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/events/consumer_loop.h"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <exception>
 #include <utility>
 
@@ -123,24 +123,26 @@ void ConsumerLoop::Run::end(End why, std::string report) {
     partition->ended = true;
     partition->arrived.give();
     partition->room.give();
+    partition->stop_reading.emit(asio::cancellation_type::terminal);
   }
   leading_.give();
   aside_.give();
   lease_.give();
 }
 
-// What a task throws is a fault that nobody foresaw: the consumer stops and says so.
-void ConsumerLoop::Run::spawn(Task<> task) {
+// What a task throws is a fault that nobody foresaw: the consumer stops and says so. A reader that
+// was cancelled throws as well.
+void ConsumerLoop::Run::spawn(Task<> task, asio::cancellation_slot slot) {
   ++tasks_;
-  asio::co_spawn(executor_, std::move(task),
-                 [self = shared_from_this()](const std::exception_ptr& fault) {
-                   try {
-                     if (fault) std::rethrow_exception(fault);
-                   } catch (const std::exception& exception) {
-                     self->end(End::stopped, exception.what());
-                   }
-                   if (--self->tasks_ == 0) self->tasks_ended_.give();
-                 });
+  const auto ended = [self = shared_from_this()](const std::exception_ptr& fault) {
+    try {
+      if (fault) std::rethrow_exception(fault);
+    } catch (const std::exception& exception) {
+      self->end(End::stopped, self->name_ + ": " + exception.what());
+    }
+    if (--self->tasks_ == 0) self->tasks_ended_.give();
+  };
+  asio::co_spawn(executor_, std::move(task), asio::bind_cancellation_slot(slot, ended));
 }
 
 Task<> ConsumerLoop::Run::pause(internal::Signal& signal, SteadyClock::time_point until) {
@@ -190,9 +192,7 @@ Task<> ConsumerLoop::Run::round() {
     co_return;
   works();
   for (const PartitionPointer& partition : partitions_) {
-    asio::co_spawn(
-        executor_, [self = shared_from_this(), partition] { return self->read(partition); },
-        asio::detached);
+    spawn(read(partition), partition->stop_reading.slot());
     spawn(apply(partition));
   }
   spawn(retry());

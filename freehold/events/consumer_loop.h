@@ -25,12 +25,12 @@
 namespace freehold {
 
 struct ConsumerOptions {
-  std::size_t batch_events_max = 512;                // applied in one transaction
-  std::size_t pending_events_max = 4'096;            // read ahead of the cursor, in one partition
-  std::size_t pending_bytes_max = 8 << 20;           // the same in bytes
-  std::chrono::milliseconds poll_timeout{20'000};    // how long the source may wait for events
-  std::chrono::milliseconds answer_timeout{10'000};  // beyond that, until an answer is given up
-  std::chrono::milliseconds backoff_first{50};       // peer or database absent: doubled, ± half
+  std::size_t batch_events_max = 512;               // applied in one transaction
+  std::size_t pending_events_max = 4'096;           // read ahead of the cursor, in one partition
+  std::size_t pending_bytes_max = 8 << 20;          // the same in bytes
+  std::chrono::milliseconds poll_timeout{20'000};   // how long the source may wait for events
+  std::chrono::milliseconds answer_timeout{5'000};  // beyond that, until an answer is given up
+  std::chrono::milliseconds backoff_first{50};      // peer or database absent: doubled, ± half
   std::chrono::milliseconds backoff_max{5'000};
   std::chrono::milliseconds retry_first{1'000};  // of an event set aside: doubled each time
   std::chrono::milliseconds retry_max{300'000};

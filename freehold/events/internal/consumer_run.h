@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -37,8 +38,7 @@ BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject)
 // What ConsumerLoop is made of. One coroutine leads: it takes the lease, learns about the log,
 // finds or begins the cursors, starts a reader and an applier for each partition, one for what is
 // set aside and one that keeps the lease, and decides what follows when they end. All run on one
-// executor. A reader that waits at the source is not awaited when the others end: it sees that its
-// partition has ended and leaves.
+// executor. A reader that waits at the source is cancelled when they are to end.
 class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
  public:
   Run(Database& database, Feed& source, Consumer consumer, boost::asio::any_io_executor executor,
@@ -71,6 +71,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     std::string log_id;
     internal::Signal arrived;  // for the applier
     internal::Signal room;     // for the reader
+    boost::asio::cancellation_signal stop_reading;
     bool ended = false;
     // After an unclean stop: events up to here, at most so many, are tried singly, each noted
     // first.
@@ -94,7 +95,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<> lead();
   Task<> round();
   Task<> rebuild_or_stop();
-  void spawn(Task<> task);
+  void spawn(Task<> task, boost::asio::cancellation_slot slot = {});
   void end(End why, std::string report);
   bool ending() const { return end_ != End::none; }
   Task<> pause(internal::Signal& signal, SteadyClock::time_point until);
