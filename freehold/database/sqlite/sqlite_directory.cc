@@ -50,9 +50,11 @@ bool sync_directory(const std::filesystem::path& directory) {
   return opened.is_open() && ::fsync(opened.number()) == 0;
 }
 
+}  // namespace
+
 Result<> make_private_directory(const std::filesystem::path& directory) {
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
+  const bool is_new = std::filesystem::create_directories(directory, error);
   if (error) {
     errno = error.value();
     return failed(directory, "cannot be made");
@@ -60,10 +62,10 @@ Result<> make_private_directory(const std::filesystem::path& directory) {
   if (::chmod(directory.c_str(), 0700) != 0) return failed(directory, "cannot be made private");
   if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0)
     return failed(directory, "cannot be written");
+  if (is_new && !sync_directory(directory.parent_path()))
+    return failed(directory.parent_path(), "cannot be synced");
   return {};
 }
-
-}  // namespace
 
 Result<SqliteDirectory> SqliteDirectory::open(const std::filesystem::path& given) {
   const std::filesystem::path directory = std::filesystem::absolute(given);
@@ -86,8 +88,7 @@ Result<SqliteDirectory> SqliteDirectory::open(const std::filesystem::path& given
   const Descriptor database{::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!database.is_open()) return failed(file, "cannot be opened");
   if (::fchmod(database.number(), 0600) != 0) return failed(file, "cannot be made private");
-  if (!sync_directory(directory) || !sync_directory(directory.parent_path()))
-    return failed(directory, "cannot be synced");
+  if (!sync_directory(directory)) return failed(directory, "cannot be synced");
   return SqliteDirectory{lock.release()};
 }
 

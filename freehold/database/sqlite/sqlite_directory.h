@@ -9,6 +9,10 @@
 
 namespace freehold {
 
+// Makes the directory, with mode 0700, where it is missing, and its name durable. Fails with
+// database_unavailable: it cannot be made or written.
+Result<> make_private_directory(const std::filesystem::path& directory);
+
 inline constexpr std::string_view database_file_name = "database.sqlite";
 
 // A service's data directory, held by this process alone while it lives: SQLite allows several
