@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/base/task.h"
+#include "freehold/database/database.h"
+#include "freehold/events/consumer.h"
+#include "freehold/events/feed.h"
+#include "freehold/replica/replica.h"
+
+namespace freehold {
+
+// Keeps a service's replicas: makes their tables, fills and rebuilds them. For the I/O thread.
+//
+// A rebuild notes the heads of the owner's log, pages the owner's states into a second table, and
+// puts that one in place of the first in the transaction that sets the cursor to the noted heads.
+// Readers have the first table until then. No subject steps back: each state in the second table is
+// at least as new as the noted heads, these are at least as new as the cursor was, and of what the
+// log brings again the newer version wins. A crash in a rebuild leaves the first table and cursor
+// as they were, and a second table that the next rebuild drops.
+class Replicas {
+ public:
+  explicit Replicas(Database& database);
+  Replicas(const Replicas&) = delete;
+  Replicas& operator=(const Replicas&) = delete;
+  ~Replicas();
+
+  // Makes the replica's table if it is missing, or of another shape than this program's (then it
+  // wants a rebuild), and returns the consumer that fills it from `source`. Before the loops start.
+  // Fails as the database does.
+  Result<Consumer> copy(ReplicaProgram program, Feed& source);
+
+  // Whether the table of this consumer was made anew while its cursor was not.
+  bool wants_rebuild(std::string_view consumer) const;
+
+ private:
+  struct Copy;
+  Task<Result<>> rebuild(Copy* copy, Feed* source);
+  Task<Result<>> fill(Copy* copy, Feed* source, std::string table);
+
+  Database& database_;
+  std::vector<std::unique_ptr<Copy>> copies_;
+};
+
+}  // namespace freehold
