@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/service/authentication.h"
+
+#include <utility>
+
+#include "freehold/base/errors.h"
+#include "freehold/base/record.h"
+
+namespace freehold {
+namespace {
+
+constexpr std::string_view keys_document = "issuer_keys";
+
+}  // namespace
+
+CallerAuthentication::CallerAuthentication(std::string service, std::filesystem::path trust)
+    : service_(std::move(service)), trust_(std::move(trust)) {}
+
+void CallerAuthentication::believe(std::string issuer, std::string audience, Database& database,
+                                   FetchKeys fetch) {
+  verifier_.emplace(identity::TokenVerifier::Options{.issuer = std::move(issuer),
+                                                     .audience = std::move(audience)});
+  database_ = &database;
+  fetch_ = std::move(fetch);
+  std::optional<std::string> kept;
+  const auto read = database.read_now(
+      [&](SqlTransaction& transaction) { kept = transaction.books().document(keys_document); });
+  if (!read || !kept) return;
+  if (const auto adopted = verifier_->adopt(*kept); !adopted)
+    record(Severity::warning, "kept issuer keys are unusable", {{"why", adopted.error().text()}});
+}
+
+Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
+  if (!verifier_) co_return errors::unauthenticated;
+  auto claims = verifier_->verify(bearer);
+  if (!claims && verifier_->wants_keys()) {
+    co_await fetch_keys();
+    claims = verifier_->verify(bearer);
+  }
+  if (!claims) co_return claims.error();
+  co_return http::Caller{.subject = std::move(claims->subject), .roles = std::move(claims->roles)};
+}
+
+Result<std::string> CallerAuthentication::service(std::string_view token) {
+  return trust_.caller_of(token, service_);
+}
+
+// Die between adopting and keeping: the next start fetches again.
+Task<> CallerAuthentication::fetch_keys() {
+  verifier_->fetch_started();
+  const auto fetched = co_await fetch_();
+  if (!fetched) {
+    record(Severity::warning, "issuer keys not fetched", {{"why", fetched.error().text()}});
+    co_return;
+  }
+  if (const auto adopted = verifier_->adopt(*fetched); !adopted) {
+    record(Severity::warning, "issuer keys not usable", {{"why", adopted.error().text()}});
+    co_return;
+  }
+  const auto kept = co_await database_->write([text = *fetched](SqlTransaction& transaction) {
+    transaction.books().put_document(keys_document, text);
+  });
+  if (!kept) record(Severity::warning, "issuer keys not kept", {{"why", kept.error().text()}});
+}
+
+}  // namespace freehold

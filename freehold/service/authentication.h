@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "freehold/database/database.h"
+#include "freehold/http/call.h"
+#include "freehold/identity/service_identity.h"
+#include "freehold/identity/token_verifier.h"
+
+namespace freehold {
+
+// Who calls this service: users by the access tokens of one issuer, services by their identity
+// tokens. The issuer's keys are kept in the service's own database, so that it starts and serves
+// while the issuer is down. For the I/O thread.
+class CallerAuthentication final : public http::Authenticator {
+ public:
+  using FetchKeys = std::function<Task<Result<std::string>>()>;  // the issuer's JWK set
+
+  CallerAuthentication(std::string service, std::filesystem::path trust);
+
+  // Believes access tokens of this issuer for this audience. `fetch` is asked for keys when a token
+  // names one that is not known; what it returns is kept in `database`.
+  void believe(std::string issuer, std::string audience, Database& database, FetchKeys fetch);
+
+  Task<Result<http::Caller>> user(std::string bearer) override;
+  Result<std::string> service(std::string_view token) override;
+
+ private:
+  Task<> fetch_keys();
+
+  std::string service_;
+  identity::ServiceTrust trust_;
+  std::optional<identity::TokenVerifier> verifier_;
+  Database* database_ = nullptr;
+  FetchKeys fetch_;
+};
+
+}  // namespace freehold

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/result.h"
+
+namespace freehold {
+
+// One key of a service's configuration, for help and for the generated reference.
+struct ConfigurationKey {
+  std::string name;
+  std::string type;
+  std::string standard;  // the value without any setting
+  std::string sentence;
+};
+
+// How one process of a service is set up. Each key may come from a flag (--port 8081), from the
+// environment (FREEHOLD_PORT=8081) or from the file that --config names (TOML: port = 8081); the
+// first of these wins. An unknown key is an error that names the nearest known one.
+struct Configuration {
+  std::filesystem::path data;   // the service's own directory: database, private key
+  std::filesystem::path trust;  // public keys of all services
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  std::map<std::string, std::string> peers;  // declared neighbours: name → host:port
+  std::vector<std::string> callers;          // services whose logs hold commands for this one
+  bool confine = true;                       // Landlock; false only where a debugger needs it
+  std::string log_level = "info";
+  std::uint32_t log_partitions = 1;  // of the event log, when it is created
+  int stop_timeout_s = 10;
+  int retention_days = 7;
+  int consumer_retry_ms = 1000;  // pause before an event that was set aside is tried again
+
+  // What to do: empty = serve; else an operator command and its arguments.
+  std::vector<std::string> command;
+
+  // Reads flags, environment and file. Refused: malformed_configuration, with one line that says
+  // what is wrong. `--help` and `--version` print and return with `command` = {"help"}.
+  static Result<Configuration> read(std::string_view service, int argc, char** argv);
+
+  static std::vector<ConfigurationKey> keys();
+};
+
+}  // namespace freehold

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/service/operator_command.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "freehold/base/errors.h"
+#include "freehold/schema/json.h"
+
+namespace freehold {
+
+BOOST_DESCRIBE_STRUCT(ConfigurationKey, (), (name, type, standard, sentence))
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+struct PublishedDescription {
+  std::string type;
+  RawJson schema;
+};
+BOOST_DESCRIBE_STRUCT(PublishedDescription, (), (type, schema))
+
+struct TableDescription {
+  std::string name;
+  std::string sql;
+};
+BOOST_DESCRIBE_STRUCT(TableDescription, (), (name, sql))
+
+struct ProgramDescription {
+  std::string service;
+  std::vector<PublishedDescription> publishes;
+  std::vector<std::string> sends_commands_to;
+  std::vector<std::string> reads;  // consumers, as <name>@<source>
+  std::vector<TableDescription> tables;
+  std::vector<ConfigurationKey> configuration;
+  std::vector<Metrics::Description> metrics;
+};
+BOOST_DESCRIBE_STRUCT(ProgramDescription, (),
+                      (service, publishes, sends_commands_to, reads, tables, configuration,
+                       metrics))
+
+constexpr sql::Query<TableDescription()> all_tables{
+    "select name, sql from sqlite_master where type = 'table' and sql is not null order by name"};
+
+// What the command asks of a running service; nullopt: it is not of that sort.
+std::optional<OperatorRequest> request_of(const Words& command) {
+  if (command.size() == 4 && command[0] == "parked" && command[1] == "redrive")
+    return OperatorRequest{"redrive", command[2], command[3]};
+  if (command.size() == 2) return OperatorRequest{command[0], command[1], std::nullopt};
+  return std::nullopt;
+}
+
+bool is_view(const Words& command) {
+  return command == Words{"parked"};
+}
+
+int report(std::string_view service, const Result<std::string>& outcome) {
+  if (outcome) {
+    std::printf("%s\n", outcome->empty() ? "done" : outcome->c_str());
+    return 0;
+  }
+  std::fprintf(stderr, "%s: %s\n", std::string{service}.c_str(), outcome.error().text().c_str());
+  return 1;
+}
+
+Task<Result<std::string>> ask(http::Peer* peer, Words command) {
+  const Deadline deadline = deadline_in(std::chrono::minutes{10});
+  http::Request request{.target = "/operator"};
+  if (const auto act = request_of(command)) {
+    request.method = http::Method::post;
+    request.headers.add("Content-Type", "application/json");
+    request.body = to_json(*act);
+  }
+  FREEHOLD_CO_TRY(auto answer, co_await peer->exchange(std::move(request), deadline));
+  if (answer.status >= 400) co_return http::read_problem(answer);
+  co_return std::move(answer.body);
+}
+
+Task<> ask_and_keep(http::Peer* peer, Words command, std::optional<Result<std::string>>* outcome) {
+  outcome->emplace(co_await ask(peer, std::move(command)));
+}
+
+// Replays every live journal with this program, without any effect.
+int check(Service::Parts& parts) {
+  const auto findings = parts.sagas->check();
+  if (!findings) return report(parts.name, findings.error());
+  bool diverged = false;
+  for (const SagaFinding& finding : *findings) {
+    diverged |= finding.kind != SagaFinding::Kind::request_changed;
+    std::printf("%s step %d: %s\n", finding.saga.c_str(), finding.step, finding.what.c_str());
+  }
+  std::printf("%s\n", diverged ? "not ready for a rollout" : "ready for a rollout");
+  return diverged ? 1 : 0;
+}
+
+}  // namespace
+
+bool is_reference(const Words& command) {
+  return command == Words{"reference"};
+}
+
+std::filesystem::path make_scratch_directory() {
+  std::string name = (std::filesystem::temp_directory_path() / "freehold-XXXXXX").string();
+  FREEHOLD_ASSERT(mkdtemp(name.data()), "no temporary directory can be made");
+  return name;
+}
+
+std::optional<int> run_on_running_service(Service::Parts& parts) {
+  const Words& command = parts.configuration.command;
+  const bool is_known = request_of(command) || is_view(command) || command == Words{"check"} ||
+                        command.empty() || is_reference(command);
+  if (!is_known) refuse_to_start(parts.name, "no such command; see --help", 2);
+  if (!request_of(command) && !is_view(command)) return std::nullopt;
+
+  const std::string address =
+      parts.configuration.address + ":" + std::to_string(parts.configuration.port);
+  http::PeerOptions options{.identity = [&parts] { return parts.identity->token_for(parts.name); },
+                            .attempts_max = 1};
+  http::Peer self{parts.name, address, std::move(options), *parts.transport};
+  std::optional<Result<std::string>> outcome;
+  boost::asio::co_spawn(parts.io, ask_and_keep(&self, command, &outcome), boost::asio::detached);
+  while (!outcome) parts.io.run_one();
+  if (!*outcome && outcome->error().is(errors::peer_unavailable)) return std::nullopt;
+  return report(parts.name, *outcome);
+}
+
+int run_on_stopped_service(Service::Parts& parts) {
+  const Words& command = parts.configuration.command;
+  if (command == Words{"check"}) return check(parts);
+  if (is_view(command)) {
+    const auto view = parts.view();
+    return report(parts.name, view ? Result<std::string>{to_json(*view)} : view.error());
+  }
+  if (const auto request = request_of(command); request && request->what == "backup") {
+    const auto done = parts.database->backup_to(request->name);
+    return report(parts.name, done ? Result<std::string>{""} : done.error());
+  }
+  return report(parts.name, Error{errors::peer_unavailable, "the service does not run"});
+}
+
+int print_reference(Service::Parts& parts) {
+  ProgramDescription program{.service = parts.name,
+                             .sends_commands_to = parts.sagas->peers(),
+                             .configuration = Configuration::keys(),
+                             .metrics = parts.metrics.descriptions()};
+  for (const auto& event : parts.published)
+    program.publishes.push_back({event.type, RawJson{event.schema}});
+  for (const Consumer& consumer : parts.consumers) program.reads.push_back(consumer.cursor_name());
+  const auto read = parts.database->read_now(
+      [&](SqlTransaction& transaction) { program.tables = transaction.all(all_tables); });
+  return report(parts.name, read ? Result<std::string>{to_json(program)} : read.error());
+}
+
+}  // namespace freehold

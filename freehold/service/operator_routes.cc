@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/service/operator_routes.h"
+
+#include <utility>
+
+#include "freehold/base/errors.h"
+
+namespace freehold {
+
+void OperatorRoutes::routes(http::Routes& routes) {
+  routes.get<"/operator">(&OperatorRoutes::view, *this).internal();
+  routes.post<"/operator">(&OperatorRoutes::act, *this).internal();
+}
+
+Task<Result<OperatorView>> OperatorRoutes::view(http::None, http::Call call) {
+  if (call.caller_service() != service_) co_return errors::forbidden;
+  co_return view_();
+}
+
+Task<Result<http::Reply<void>>> OperatorRoutes::act(OperatorRequest request, http::Call call) {
+  if (call.caller_service() != service_) co_return errors::forbidden;
+  FREEHOLD_CO_TRY(co_await act_(std::move(request)));
+  co_return http::Reply<void>{};
+}
+
+}  // namespace freehold

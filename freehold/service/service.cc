@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/service/service.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "freehold/base/crash_point.h"
+#include "freehold/base/record.h"
+#include "freehold/database/migrations.h"
+#include "freehold/database/sqlite/sqlite_directory.h"
+#include "freehold/service/operator_command.h"
+#include "freehold/service/records.h"
+#include "freehold/service/service_parts.h"
+
+namespace freehold {
+namespace {
+
+std::uint16_t port_of(std::string_view address) {
+  return static_cast<std::uint16_t>(
+      std::atoi(std::string{address.substr(address.rfind(':') + 1)}.c_str()));
+}
+
+}  // namespace
+
+void refuse_to_start(std::string_view service, std::string_view why, int code) {
+  std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(service.size()), service.data(),
+               static_cast<int>(why.size()), why.data());
+  std::exit(code);  // NOLINT(concurrency-mt-unsafe): there is one thread yet
+}
+
+Service::Service(std::string name, int argc, char** argv)
+    : parts_(std::make_unique<Parts>(std::move(name))) {
+  if (argc == 2 && std::string_view{argv[1]} == "--list-crash-points") {
+    for (std::string_view point : crash_points())
+      std::printf("%.*s\n", static_cast<int>(point.size()), point.data());
+    std::exit(0);  // NOLINT(concurrency-mt-unsafe)
+  }
+  auto configuration = Configuration::read(parts_->name, argc, argv);
+  if (!configuration) refuse_to_start(parts_->name, configuration.error().detail(), 2);
+  if (configuration->command == std::vector<std::string>{"help"})
+    std::exit(0);  // NOLINT(concurrency-mt-unsafe)
+  parts_->configuration = *std::move(configuration);
+  if (is_reference(parts_->configuration.command))
+    parts_->configuration.data = make_scratch_directory();
+  else
+    send_records(parts_->name, parts_->configuration.log_level);
+  set_own_service(parts_->name);
+}
+
+Service::~Service() {
+  if (parts_ && is_reference(parts_->configuration.command)) {
+    if (parts_->database) parts_->database->stop();
+    std::error_code ignored;
+    std::filesystem::remove_all(parts_->configuration.data, ignored);
+  }
+}
+
+Database& Service::database(std::span<const Migration> migrations) {
+  Parts& parts = *parts_;
+  FREEHOLD_ASSERT(!parts.database, "a service has one database");
+  parts.migrations = migrations;
+  parts.open_identity();
+  parts.confine_process();
+
+  // From here on there are threads.
+  auto executor = parts.io.get_executor();
+  parts.transport = http::network_transport(executor);
+  if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT
+  parts.open_database(migrations);
+  parts.authentication =
+      std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust);
+  parts.routes = std::make_unique<http::Routes>(parts.authentication.get());
+  parts.answers = std::make_unique<http::RememberedAnswers>(*parts.database);
+  parts.routes->remember_answers_in(*parts.answers);
+  parts.sagas = std::make_unique<Sagas>(*parts.database, executor);
+  parts.replicas = std::make_unique<Replicas>(*parts.database);
+  parts.event_log = std::make_unique<EventLog>(
+      *parts.database, parts.name, executor,
+      EventLogOptions{.age = std::chrono::hours{24 * parts.configuration.retention_days}});
+  return *parts.database;
+}
+
+http::Routes& Service::routes() {
+  return *parts_->routes;
+}
+
+http::Peer& Service::peer(std::string_view name) {
+  return *parts_->neighbour(name).peer;
+}
+
+Commands& Service::commands() {
+  return parts_->commands;
+}
+
+void Service::consume(Consumer consumer) {
+  parts_->consumers.push_back(std::move(consumer));
+}
+
+void Service::add_published(PublishedEvent event) {
+  parts_->published.push_back(std::move(event));
+}
+
+Sagas& Service::sagas() {
+  return *parts_->sagas;
+}
+
+void Service::on_command(std::string name, OwnCommand command) {
+  parts_->own_commands.emplace(std::move(name), std::move(command));
+}
+
+const Configuration& Service::configuration() const {
+  return parts_->configuration;
+}
+
+boost::asio::any_io_executor Service::executor() {
+  return parts_->io.get_executor();
+}
+
+void Service::add_replica(ReplicaProgram replica) {
+  const std::string source = replica.source;
+  auto consumer = parts_->replicas->copy(std::move(replica), *parts_->neighbour(source).feed);
+  if (!consumer) refuse_to_start(parts_->name, consumer.error().text(), 1);
+  parts_->consumers.push_back(*std::move(consumer));
+}
+
+void Service::believes_tokens_of(std::string issuer, std::string audience) {
+  http::Peer& peer = *parts_->neighbour(issuer).peer;
+  parts_->authentication->believe(
+      issuer, std::move(audience), *parts_->database, [&peer]() -> Task<Result<std::string>> {
+        http::Request request{.target = "/api/.well-known/jwks.json"};
+        FREEHOLD_CO_TRY(auto answer, co_await peer.exchange(std::move(request),
+                                                            deadline_in(std::chrono::seconds{3})));
+        if (answer.status != 200) co_return http::read_problem(answer);
+        co_return std::move(answer.body);
+      });
+}
+
+void Service::believes_own_tokens(std::string audience, std::string jwks) {
+  parts_->authentication->believe(
+      parts_->name, std::move(audience), *parts_->database,
+      [jwks = std::move(jwks)]() -> Task<Result<std::string>> { co_return jwks; });
+}
+
+int Service::run() {
+  Parts& parts = *parts_;
+  for (const std::string& peer : parts.sagas->peers()) {
+    parts.neighbour(peer);
+    parts.consumers.push_back(parts.sagas->replies_from(peer));
+  }
+  for (const std::string& caller : parts.configuration.callers)
+    parts.consumers.push_back(parts.commands.from(caller));
+  parts.add_own_routes();
+  parts.add_metrics();
+  if (is_reference(parts.configuration.command)) return print_reference(parts);
+  if (!parts.configuration.command.empty()) return run_on_stopped_service(parts);
+  return parts.serve();
+}
+
+Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
+  if (const auto known = neighbours.find(peer); known != neighbours.end()) return known->second;
+  const auto address = configuration.peers.find(std::string{peer});
+  std::string where;
+  if (address != configuration.peers.end()) {
+    where = address->second;
+  } else if (is_reference(configuration.command)) {
+    where = "127.0.0.1:1";
+  } else {
+    refuse_to_start(
+        name, "peers: this service needs '" + std::string{peer} + "' and has no address of it", 2);
+  }
+  http::PeerOptions options{
+      .identity = [this, audience = std::string{peer}] { return identity->token_for(audience); }};
+  Neighbour made{.peer = std::make_unique<http::Peer>(std::string{peer}, where, std::move(options),
+                                                      *transport)};
+  made.feed = std::make_unique<HttpFeed>(*made.peer);
+  return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
+}
+
+void Service::Parts::open_identity() {
+  configuration.data = std::filesystem::absolute(configuration.data);
+  if (const auto made = make_private_directory(configuration.data); !made)
+    refuse_to_start(name, made.error().text(), 1);
+  auto opened = identity::ServiceIdentity::open(name, configuration.data, configuration.trust);
+  if (!opened) refuse_to_start(name, opened.error().text(), 1);
+  identity = *std::move(opened);
+}
+
+void Service::Parts::confine_process() {
+  if (!configuration.confine) {
+    record(Severity::warning, "not confined", {{"why", "--confine=false"}});
+    return;
+  }
+  ConfinementPlan plan{.writable = {configuration.data},
+                       .readable = system_files(),
+                       .listens_on = {configuration.port},
+                       .connects_to = {configuration.port}};
+  plan.readable.push_back(configuration.trust);
+  for (const auto& [peer, address] : configuration.peers)
+    plan.connects_to.push_back(port_of(address));
+  auto confined = confine(plan);
+  if (!confined) refuse_to_start(name, confined.error().text(), 1);
+  confinement = *std::move(confined);
+  for (const std::string& missing : confinement.not_held)
+    record(Severity::warning, "this kernel cannot confine everything", {{"not_held", missing}});
+}
+
+void Service::Parts::open_database(std::span<const Migration> steps) {
+  auto opened = SqliteDatabase::open({.directory = configuration.data,
+                                      .executor = io.get_executor(),
+                                      .service = name,
+                                      .log_partitions = configuration.log_partitions,
+                                      .secure_delete = true});
+  if (!opened) refuse_to_start(name, opened.error().text(), 1);
+  database = *std::move(opened);
+  if (const auto migrated = migrate(*database, steps); !migrated)
+    refuse_to_start(name, migrated.error().text(), 1);
+}
+
+}  // namespace freehold

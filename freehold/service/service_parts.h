@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a Service is made of. Private to this room.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/describe.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/database/sqlite/sqlite_database.h"
+#include "freehold/events/consumer_loop.h"
+#include "freehold/events/event_log.h"
+#include "freehold/events/http_feed.h"
+#include "freehold/http/remembered_answers.h"
+#include "freehold/http/server.h"
+#include "freehold/http/transport.h"
+#include "freehold/identity/service_identity.h"
+#include "freehold/replica/replicas.h"
+#include "freehold/service/authentication.h"
+#include "freehold/service/confinement.h"
+#include "freehold/service/metrics.h"
+#include "freehold/service/operator_routes.h"
+#include "freehold/service/service.h"
+
+namespace freehold {
+
+struct Alive {
+  std::string status;
+};
+BOOST_DESCRIBE_STRUCT(Alive, (), (status))
+
+struct Ready {
+  std::string status;
+  std::vector<std::string> not_confined;  // what this kernel cannot hold
+};
+BOOST_DESCRIBE_STRUCT(Ready, (), (status, not_confined))
+
+struct Service::Parts {
+  explicit Parts(std::string service) : name(std::move(service)), commands(name) {}
+
+  // A declared neighbour with its log.
+  struct Neighbour {
+    std::unique_ptr<http::Peer> peer;
+    std::unique_ptr<HttpFeed> feed;
+  };
+  Neighbour& neighbour(std::string_view peer);
+
+  void confine_process();
+  void open_identity();
+  void open_database(std::span<const Migration> migrations);
+  void add_own_routes();
+  void add_metrics();
+  Result<> start();
+  Task<> stop();
+  Task<Result<Alive>> livez(http::None, http::Call call);
+  Task<Result<Ready>> readyz(http::None, http::Call call);
+  Task<Result<http::Response>> show_metrics(http::None, http::Call call);
+  Result<OperatorView> view() const;
+  Task<Result<>> act(OperatorRequest request);
+  ConsumerLoop* loop(std::string_view cursor_name);
+  ConsumerLoop* loop_of_replica(std::string_view table);
+  Task<> rebuild(ConsumerLoop* consumer);
+  int serve();
+
+  const std::string name;
+  Configuration configuration;
+  boost::asio::io_context io{1};
+  Confinement confinement;
+  std::optional<identity::ServiceIdentity> identity;
+  std::unique_ptr<CallerAuthentication> authentication;
+  std::unique_ptr<http::Transport> transport;
+  std::map<std::string, Neighbour, std::less<>> neighbours;
+  std::unique_ptr<SqliteDatabase> database;
+  std::unique_ptr<EventLog> event_log;
+  std::unique_ptr<http::RememberedAnswers> answers;
+  std::unique_ptr<http::Routes> routes;
+  std::unique_ptr<OperatorRoutes> operator_routes;
+  std::unique_ptr<Sagas> sagas;
+  std::unique_ptr<Replicas> replicas;
+  std::unique_ptr<http::Server> server;
+  Commands commands;
+  std::vector<Consumer> consumers;
+  std::vector<std::unique_ptr<ConsumerLoop>> loops;
+  std::vector<PublishedEvent> published;
+  std::map<std::string, OwnCommand, std::less<>> own_commands;
+  std::span<const Migration> migrations;
+  Metrics metrics;
+  bool stopping = false;
+};
+
+// Prints one line to standard error and ends the program.
+[[noreturn]] void refuse_to_start(std::string_view service, std::string_view why, int code);
+
+}  // namespace freehold

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A service's life: start, serve, stop.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <utility>
+
+#include "freehold/base/errors.h"
+#include "freehold/base/record.h"
+#include "freehold/events/set_aside.h"
+#include "freehold/schema/json.h"
+#include "freehold/service/service_parts.h"
+
+namespace freehold {
+namespace {
+
+std::string_view name_of(ConsumerState state) {
+  switch (state) {
+    case ConsumerState::waiting:
+      return "waiting";
+    case ConsumerState::running:
+      return "running";
+    case ConsumerState::stopped:
+      return "stopped";
+  }
+  return "stopped";
+}
+
+}  // namespace
+
+int Service::Parts::serve() {
+  if (const auto started = start(); !started) {
+    database->stop();
+    refuse_to_start(name, started.error().text(), 1);
+  }
+  boost::asio::signal_set signals{io, SIGTERM, SIGINT};
+  signals.async_wait([this](boost::system::error_code error, int) {
+    if (!error) boost::asio::co_spawn(io, stop(), boost::asio::detached);
+  });
+  record(Severity::info, "serving",
+         {{"address", configuration.address},
+          {"port", server->port()},
+          {"landlock_abi", confinement.abi}});
+  auto guard = boost::asio::make_work_guard(io);
+  while (!stopping) io.run_one();
+
+  // What was accepted is committed before the process ends; its completions still want a thread.
+  database->stop();
+  guard.reset();
+  io.restart();
+  io.poll();
+  record(Severity::info, "stopped");
+  return 0;
+}
+
+Result<> Service::Parts::start() {
+  FREEHOLD_TRY(answers->load());
+  FREEHOLD_TRY(sagas->start());
+  routes->describe_at_openapi_json(name, "0.1.0");
+  routes->on_answered([this](const http::Answered& answered) { metrics.answered(answered); });
+  server = std::make_unique<http::Server>(
+      *routes, http::ServerOptions{.address = configuration.address, .port = configuration.port},
+      std::vector<boost::asio::any_io_executor>{io.get_executor()});
+  FREEHOLD_TRY(server->start());
+  event_log->start();
+  const ConsumerOptions options{.retry_first =
+                                    std::chrono::milliseconds{configuration.consumer_retry_ms}};
+  for (Consumer& consumer : consumers) {
+    HttpFeed& feed = *neighbour(consumer.source()).feed;
+    loops.push_back(std::make_unique<ConsumerLoop>(*database, feed, std::move(consumer),
+                                                   io.get_executor(), options));
+    loops.back()->start();
+    if (replicas->wants_rebuild(loops.back()->consumer().cursor_name()))
+      boost::asio::co_spawn(io, rebuild(loops.back().get()), boost::asio::detached);
+  }
+  consumers.clear();
+  return {};
+}
+
+Task<> Service::Parts::rebuild(ConsumerLoop* consumer) {
+  const auto rebuilt = co_await consumer->rebuild();
+  if (!rebuilt)
+    record(Severity::error, "replica not rebuilt",
+           {{"consumer", consumer->consumer().cursor_name()}, {"why", rebuilt.error().text()}});
+}
+
+// Readers first, for their waiting requests hold the server; then the server, so that nothing new
+// comes; then what works by itself.
+Task<> Service::Parts::stop() {
+  record(Severity::info, "stopping");
+  const Deadline deadline = deadline_in(std::chrono::seconds{configuration.stop_timeout_s});
+  co_await event_log->stop();
+  co_await server->stop(deadline);
+  for (auto& loop : loops) co_await loop->stop();
+  co_await sagas->stop();
+  stopping = true;
+}
+
+void Service::Parts::add_own_routes() {
+  routes->get<"/livez">(&Parts::livez, *this).open();
+  routes->get<"/readyz">(&Parts::readyz, *this).open();
+  routes->get<"/metrics">(&Parts::show_metrics, *this).open();
+  event_log->routes(*routes);
+  operator_routes = std::make_unique<OperatorRoutes>(
+      name, [this] { return view(); },
+      [this](OperatorRequest request) { return act(std::move(request)); });
+  operator_routes->routes(*routes);
+}
+
+Task<Result<Alive>> Service::Parts::livez(http::None, http::Call) {
+  co_return Alive{"alive"};
+}
+
+// Speaks of the service's own database and program only: a peer that is down makes nobody unready.
+Task<Result<Ready>> Service::Parts::readyz(http::None, http::Call) {
+  FREEHOLD_CO_TRY(co_await database->read(
+      [](SqlTransaction& transaction) { return transaction.books().log().partitions; }));
+  FREEHOLD_CO_TRY(sagas->ready());
+  co_return Ready{"ready", confinement.not_held};
+}
+
+Task<Result<http::Response>> Service::Parts::show_metrics(http::None, http::Call) {
+  http::Response response;
+  response.headers.add("Content-Type", "text/plain; version=0.0.4");
+  response.body = metrics.text();
+  co_return response;
+}
+
+Result<OperatorView> Service::Parts::view() const {
+  OperatorView view;
+  for (const auto& loop : loops) {
+    const ConsumerStatus status = loop->status();
+    view.consumers.push_back({.name = loop->consumer().cursor_name(),
+                              .state = std::string{name_of(status.state)},
+                              .report = status.report,
+                              .last_error = status.last_error,
+                              .lag = static_cast<std::int64_t>(status.lag()),
+                              .keys_aside = static_cast<std::int64_t>(status.keys_aside)});
+  }
+  FREEHOLD_TRY(database->read_now([&](SqlTransaction& transaction) {
+    for (const AsideEvent& event : list_set_aside(transaction))
+      view.set_aside.push_back({.consumer = event.consumer,
+                                .key = event.key,
+                                .event = event.id.text(),
+                                .attempts = event.attempts,
+                                .parked = event.parked,
+                                .why = event.why});
+  }));
+  for (const auto status : {SagaStatus::parked, SagaStatus::diverged}) {
+    FREEHOLD_TRY(const auto stopped, sagas->list(status, "", 1000));
+    for (const SagaRecord& saga : stopped)
+      view.stopped_sagas.push_back(
+          {saga.id, status == SagaStatus::parked ? "parked" : "diverged", saga.why});
+  }
+  return view;
+}
+
+ConsumerLoop* Service::Parts::loop(std::string_view cursor_name) {
+  for (const auto& loop : loops)
+    if (loop->consumer().cursor_name() == cursor_name) return loop.get();
+  return nullptr;
+}
+
+ConsumerLoop* Service::Parts::loop_of_replica(std::string_view table) {
+  for (const auto& loop : loops)
+    if (loop->consumer().name() == table && loop->consumer().rebuild()) return loop.get();
+  return nullptr;
+}
+
+Task<Result<>> Service::Parts::act(OperatorRequest request) {
+  if (request.what == "retry") co_return co_await sagas->retry(request.name);
+  if (const auto own = own_commands.find(request.what); own != own_commands.end())
+    co_return co_await own->second(request.name);
+  if (request.what == "backup") co_return database->backup_to(request.name);
+  ConsumerLoop* consumer = loop(request.name);
+  if (!consumer) consumer = loop_of_replica(request.name);
+  if (!consumer) co_return Error{errors::not_found, "no consumer '" + request.name + "'"};
+  if (request.what == "rebuild") co_return co_await consumer->rebuild();
+  if (request.what == "rejoin") co_return co_await consumer->rejoin();
+  if (request.what == "redrive" && request.key) co_return co_await consumer->redrive(*request.key);
+  co_return Error{errors::malformed, "no such command; see --help"};
+}
+
+void Service::Parts::add_metrics() {
+  using enum Metrics::Sort;
+  const auto lane = [this](std::atomic<std::uint64_t> LaneStatistics::* member) {
+    return [this, member] {
+      return static_cast<double>((database->lane_statistics().*member).load());
+    };
+  };
+  metrics.add(counter, "freehold_lane_commits_total", "Commits of the writing lane.",
+              lane(&LaneStatistics::batches));
+  metrics.add(counter, "freehold_lane_transactions_total", "Transactions that came to an outcome.",
+              lane(&LaneStatistics::jobs));
+  metrics.add(counter, "freehold_lane_refused_total", "Transactions undone by a refusal.",
+              lane(&LaneStatistics::refused));
+  metrics.add(counter, "freehold_lane_failed_total", "Transactions undone by a fault.",
+              lane(&LaneStatistics::failed));
+  metrics.add(counter, "freehold_lane_reruns_total", "Batches that were run again.",
+              lane(&LaneStatistics::reruns));
+  metrics.add(counter, "freehold_lane_overloads_total", "Transactions that found the queue full.",
+              lane(&LaneStatistics::overloads));
+  metrics.add(counter, "freehold_log_events_total", "Events appended to the log.",
+              lane(&LaneStatistics::events));
+  metrics.add(gauge, "freehold_lane_load", "Share of the queue that is taken, 0 to 1.",
+              [this] { return database->load(); });
+  metrics.add(gauge, "freehold_http_connections", "Connections open now.",
+              [this] { return static_cast<double>(server ? server->connections() : 0); });
+  metrics.add(gauge, "freehold_consumer_lag", "Events behind the source's head, by consumer.",
+              [this] {
+                std::vector<Metrics::Sample> samples;
+                for (const auto& loop : loops)
+                  samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
+                                     static_cast<double>(loop->status().lag())});
+                return samples;
+              });
+  metrics.add(gauge, "freehold_consumer_stopped", "1: the consumer has stopped itself.", [this] {
+    std::vector<Metrics::Sample> samples;
+    for (const auto& loop : loops)
+      samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
+                         loop->status().state == ConsumerState::stopped ? 1.0 : 0.0});
+    return samples;
+  });
+  metrics.add(gauge, "freehold_sagas", "Sagas alive, by status.", [this] {
+    std::vector<Metrics::Sample> samples;
+    if (const auto counts = sagas->counts()) {
+      samples.push_back({{{"status", "running"}}, static_cast<double>(counts->running)});
+      samples.push_back({{{"status", "parked"}}, static_cast<double>(counts->parked)});
+      samples.push_back({{{"status", "diverged"}}, static_cast<double>(counts->diverged)});
+    }
+    return samples;
+  });
+}
+
+}  // namespace freehold
