@@ -1,0 +1,18 @@
+# freehold_service(NAME SOURCES … [TESTS …]): a service of the shop, in its own folder: its parts as
+# a library, its migrations, its program (main.cc), and its unit tests.
+include(FreeholdMigrations)
+
+function(freehold_service name)
+  cmake_parse_arguments(service "" "" "SOURCES;TESTS;TEST_DEPENDS" ${ARGN})
+  add_library(shop_${name} STATIC ${service_SOURCES})
+  freehold_compile(shop_${name})
+  freehold_migrations(shop_${name} migrations ${name})
+  target_link_libraries(shop_${name} PUBLIC shop_money freehold_service)
+  add_executable(${name} main.cc)
+  freehold_compile(${name})
+  target_link_libraries(${name} PRIVATE shop_${name})
+  if(service_TESTS)
+    freehold_test(${name}_test SOURCES ${service_TESTS} DEPENDS ${service_TEST_DEPENDS}
+      LIBRARIES shop_${name})
+  endif()
+endfunction()

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/order/store/orders.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace order {
+namespace {
+
+using freehold::SqlTransaction;
+using freehold::Time;
+using freehold::sql::Change;
+using freehold::sql::Query;
+
+struct OrderRow {
+  OrderId id;
+  user::UserId customer_id;
+  Status status = Status::pending;
+  std::optional<std::string> reason;
+  std::vector<OrderLine> lines;
+  money::Money total;
+  std::optional<std::string> delivery_address;
+  Time placed_at{};
+  std::optional<Time> settled_at;
+  std::optional<Time> cancelled_at;
+};
+BOOST_DESCRIBE_STRUCT(OrderRow, (),
+                      (id, customer_id, status, reason, lines, total, delivery_address, placed_at,
+                       settled_at, cancelled_at))
+
+struct Progress {
+  Status status = Status::pending;
+  std::optional<Time> cancellation_asked_at;
+};
+BOOST_DESCRIBE_STRUCT(Progress, (), (status, cancellation_asked_at))
+
+constexpr Change<void(OrderId, user::UserId, Status, std::vector<OrderLine>, std::int64_t,
+                      std::string, std::string, Time)>
+    insert_row{
+        "insert into customer_order (id, customer_id, status, lines, total_amount_minor, "
+        "total_currency, delivery_address, placed_at) values ($1, $2, $3, $4, $5, $6, $7, $8)"};
+
+constexpr Query<OrderRow(OrderId)> row_of{
+    "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
+    "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1"};
+
+constexpr Query<OrderRow(user::UserId, std::optional<OrderId>, std::int64_t)> rows_of_customer{
+    "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
+    "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
+    "where customer_id = $1 and id < coalesce($2, x'ffffffffffffffffffffffffffffffff') "
+    "order by id desc limit $3"};
+
+constexpr Query<OrderRow(std::optional<OrderId>, std::int64_t)> rows_of_all{
+    "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
+    "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
+    "where id < coalesce($1, x'ffffffffffffffffffffffffffffffff') order by id desc limit $2"};
+
+constexpr Query<Progress(OrderId)> progress_of{
+    "select status, cancellation_asked_at from customer_order where id = $1"};
+
+constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
+    "update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1"};
+
+constexpr Change<void(OrderId, Time)> set_cancelled{
+    "update customer_order set status = 'cancelled', cancelled_at = $2 where id = $1"};
+
+constexpr Change<void(OrderId, Time)> set_cancellation_asked{
+    "update customer_order set cancellation_asked_at = $2 "
+    "where id = $1 and cancellation_asked_at is null"};
+
+constexpr Change<void(user::UserId)> empty_addresses{
+    "update customer_order set delivery_address = null where customer_id = $1"};
+
+Order from_row(OrderRow row) {
+  Order order{.id = row.id,
+              .customer_id = row.customer_id,
+              .status = row.status,
+              .reason = nullptr,
+              .lines = std::move(row.lines),
+              .total = std::move(row.total),
+              .placed_at = row.placed_at,
+              .history = {{Status::pending, row.placed_at}}};
+  if (row.reason) order.reason = *std::move(row.reason);
+  if (row.delivery_address)
+    order.delivery_address = freehold::RawJson{*std::move(row.delivery_address)};
+  if (row.settled_at)
+    order.history.push_back(
+        {row.status == Status::rejected ? Status::rejected : Status::confirmed, *row.settled_at});
+  if (row.cancelled_at) order.history.push_back({Status::cancelled, *row.cancelled_at});
+  return order;
+}
+
+// The order that a saga moves exists, for the saga was started by the transaction that placed it.
+Progress progress(SqlTransaction& transaction, OrderId id) {
+  const auto found = transaction.first(progress_of, id);
+  if (!found) throw std::runtime_error("order " + id.text() + " is not there");
+  return *found;
+}
+
+}  // namespace
+
+void insert(SqlTransaction& transaction, const Order& order,
+            const freehold::RawJson& delivery_address) {
+  transaction.run(insert_row, order.id, order.customer_id, order.status, order.lines,
+                  order.total.amount_minor, order.total.currency, delivery_address.text,
+                  order.placed_at);
+}
+
+std::optional<Order> find(SqlTransaction& transaction, OrderId id) {
+  auto row = transaction.first(row_of, id);
+  if (!row) return std::nullopt;
+  return from_row(*std::move(row));
+}
+
+std::vector<Order> page(SqlTransaction& transaction, std::optional<user::UserId> customer,
+                        std::optional<OrderId> before, std::int64_t limit) {
+  auto rows = customer ? transaction.all(rows_of_customer, *customer, before, limit)
+                       : transaction.all(rows_of_all, before, limit);
+  std::vector<Order> orders;
+  orders.reserve(rows.size());
+  for (OrderRow& row : rows) orders.push_back(from_row(std::move(row)));
+  return orders;
+}
+
+freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
+  const Progress now = progress(transaction, id);
+  if (now.status == Status::confirmed) return {};
+  if (now.status != Status::pending || now.cancellation_asked_at) return errors::cancellation_asked;
+  transaction.run(settle, id, Status::confirmed, std::optional<std::string>{}, freehold::now());
+  transaction.changed(id.text());
+  return {};
+}
+
+void reject(SqlTransaction& transaction, OrderId id, std::string_view reason) {
+  if (progress(transaction, id).status != Status::pending) return;
+  transaction.run(settle, id, Status::rejected, std::optional{std::string{reason}},
+                  freehold::now());
+  transaction.changed(id.text());
+}
+
+void cancel(SqlTransaction& transaction, OrderId id) {
+  const Status status = progress(transaction, id).status;
+  if (status == Status::cancelled || status == Status::rejected) return;
+  transaction.run(set_cancelled, id, freehold::now());
+  transaction.changed(id.text());
+}
+
+freehold::Result<> ask_cancellation(SqlTransaction& transaction, const Order& order) {
+  if (order.status == Status::rejected) return errors::already_rejected;
+  transaction.run(set_cancellation_asked, order.id, freehold::now());
+  return {};
+}
+
+void forget_customer(SqlTransaction& transaction, user::UserId customer) {
+  transaction.run(empty_addresses, customer);
+}
+
+}  // namespace order

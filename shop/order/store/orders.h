@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Orders in the database: the one place that changes their status.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/database/transaction.h"
+#include "shop/order/domain/order.h"
+
+namespace order {
+
+void insert(freehold::SqlTransaction& transaction, const Order& order,
+            const freehold::RawJson& delivery_address);
+
+std::optional<Order> find(freehold::SqlTransaction& transaction, OrderId id);
+
+// At most `limit` orders before `before`, newest first, without addresses: of one customer, or all.
+std::vector<Order> page(freehold::SqlTransaction& transaction, std::optional<user::UserId> customer,
+                        std::optional<OrderId> before, std::int64_t limit);
+
+// The four changes of status. Each has its effect once: a repeat finds it done and changes nothing.
+// pending → confirmed. Refused: cancellation_asked; then nothing changes.
+freehold::Result<> confirm(freehold::SqlTransaction& transaction, OrderId id);
+// pending → rejected, for the reason of that error name.
+void reject(freehold::SqlTransaction& transaction, OrderId id, std::string_view reason);
+// pending | confirmed → cancelled.
+void cancel(freehold::SqlTransaction& transaction, OrderId id);
+// Notes that the customer wants the order cancelled. Refused: already_rejected.
+freehold::Result<> ask_cancellation(freehold::SqlTransaction& transaction, const Order& order);
+
+// Empties what is personal in all orders of this customer.
+void forget_customer(freehold::SqlTransaction& transaction, user::UserId customer);
+
+}  // namespace order

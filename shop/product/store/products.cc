@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/product/store/products.h"
+
+#include "freehold/events/event.h"
+
+namespace product {
+namespace {
+
+using freehold::SqlTransaction;
+using freehold::sql::Change;
+using freehold::sql::Query;
+
+constexpr Query<ProductState(ProductId)> state_of{
+    "select id, sku, name, description, price_amount_minor, price_currency, sale, version "
+    "from product where id = $1"};
+
+constexpr Query<ProductView(ProductId)> view_of{
+    "select id, sku, name, description, price_amount_minor, price_currency, sale, "
+    "on_hand - reserved as available, version "
+    "from product join stock on product_id = id where id = $1"};
+
+constexpr Query<ProductView(std::optional<ProductId>, std::int64_t)> page_after{
+    "select id, sku, name, description, price_amount_minor, price_currency, sale, "
+    "on_hand - reserved as available, version "
+    "from product join stock on product_id = id "
+    "where id > coalesce($1, x'') and sale = 'on_sale' order by id limit $2"};
+
+constexpr Query<ProductView(std::string, std::optional<ProductId>, std::int64_t)> found_after{
+    "select p.id, p.sku, p.name, p.description, price_amount_minor, price_currency, sale, "
+    "on_hand - reserved as available, version "
+    "from product_search f join product p on p.number = f.rowid join stock on product_id = p.id "
+    "where product_search match $1 and p.id > coalesce($2, x'') order by p.id limit $3"};
+
+constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
+    "select id from product where sku = $1 and id <> $2"};
+
+constexpr Change<void(ProductId, std::string, std::string, std::string, std::int64_t, std::string,
+                      Sale, std::int64_t)>
+    insert_row{
+        "insert into product "
+        "(id, sku, name, description, price_amount_minor, price_currency, sale, version) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8)"};
+
+constexpr Change<void(ProductId, std::string, std::string, std::string, std::int64_t, std::string,
+                      Sale, std::int64_t)>
+    update_row{
+        "update product set sku = $2, name = $3, description = $4, price_amount_minor = $5, "
+        "price_currency = $6, sale = $7, version = $8 where id = $1"};
+
+constexpr Change<void(ProductId)> forget_words{
+    "delete from product_search where rowid = (select number from product where id = $1)"};
+
+constexpr Change<void(ProductId)> index_words{
+    "insert into product_search (rowid, sku, name, description) "
+    "select number, sku, name, description from product where id = $1 and sale = 'on_sale'"};
+
+freehold::Result<> write(SqlTransaction& transaction, const ProductState& product,
+                         const decltype(insert_row)& change) {
+  if (transaction.first(other_with_sku, product.sku, product.id)) return errors::sku_taken;
+  transaction.run(change, product.id, product.sku, product.name, product.description,
+                  product.price.amount_minor, product.price.currency, product.sale,
+                  product.version);
+  transaction.run(forget_words, product.id);
+  transaction.run(index_words, product.id);
+  append(transaction, product);
+  return {};
+}
+
+}  // namespace
+
+std::optional<ProductState> find(SqlTransaction& transaction, ProductId id) {
+  return transaction.first(state_of, id);
+}
+
+std::optional<ProductView> view(SqlTransaction& transaction, ProductId id) {
+  return transaction.first(view_of, id);
+}
+
+std::vector<ProductView> page(SqlTransaction& transaction, std::optional<ProductId> after,
+                              std::int64_t limit) {
+  return transaction.all(page_after, after, limit);
+}
+
+std::vector<ProductView> search_page(SqlTransaction& transaction, std::string_view expression,
+                                     std::optional<ProductId> after, std::int64_t limit) {
+  return transaction.all(found_after, std::string{expression}, after, limit);
+}
+
+freehold::Result<> insert(SqlTransaction& transaction, const ProductState& product) {
+  return write(transaction, product, insert_row);
+}
+
+freehold::Result<> replace(SqlTransaction& transaction, const ProductState& product) {
+  return write(transaction, product, update_row);
+}
+
+}  // namespace product

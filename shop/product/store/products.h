@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The catalogue in the database.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/database/transaction.h"
+#include "shop/product/contract/product_contract.h"
+
+namespace product {
+
+// A product as its readers see it, with what can be ordered of it now.
+struct ProductView {
+  ProductId id;
+  std::string sku;
+  std::string name;
+  std::string description;
+  money::Money price;
+  Sale sale = Sale::on_sale;
+  std::int64_t available = 0;
+  std::int64_t version = 0;
+};
+BOOST_DESCRIBE_STRUCT(ProductView, (),
+                      (id, sku, name, description, price, sale, available, version))
+
+std::optional<ProductState> find(freehold::SqlTransaction& transaction, ProductId id);
+std::optional<ProductView> view(freehold::SqlTransaction& transaction, ProductId id);
+
+// At most `limit` products on sale with ids after `after`, by id. Products that are added meanwhile
+// have later ids, so that no page shows one twice or leaves one out.
+std::vector<ProductView> page(freehold::SqlTransaction& transaction, std::optional<ProductId> after,
+                              std::int64_t limit);
+// The same of those that a full-text expression finds (domain/catalogue.h: search_expression).
+std::vector<ProductView> search_page(freehold::SqlTransaction& transaction,
+                                     std::string_view expression, std::optional<ProductId> after,
+                                     std::int64_t limit);
+
+// Both append the product's state to the log, in this transaction. Refused: sku_taken.
+freehold::Result<> insert(freehold::SqlTransaction& transaction, const ProductState& product);
+freehold::Result<> replace(freehold::SqlTransaction& transaction, const ProductState& product);
+
+}  // namespace product

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/product/store/stock.h"
+
+#include <stdexcept>
+
+#include "freehold/base/clock.h"
+#include "shop/product/domain/catalogue.h"
+
+namespace product {
+namespace {
+
+using freehold::SqlTransaction;
+using freehold::sql::Change;
+using freehold::sql::Query;
+
+struct AdjustmentId : freehold::Id<AdjustmentId> {};
+
+enum class ReservationState { held, sold, released };
+BOOST_DESCRIBE_ENUM(ReservationState, held, sold, released)
+
+struct Reservation {
+  ReservationState state = ReservationState::held;
+  std::vector<Line> lines;
+};
+BOOST_DESCRIBE_STRUCT(Reservation, (), (state, lines))
+
+struct Offer {
+  Sale sale = Sale::on_sale;
+  std::int64_t available = 0;
+};
+BOOST_DESCRIBE_STRUCT(Offer, (), (sale, available))
+
+constexpr Query<StockView(ProductId)> stock_of{
+    "select on_hand, reserved, on_hand - reserved as available, sold, returned "
+    "from stock where product_id = $1"};
+constexpr Change<void(ProductId, std::int64_t)> insert_stock{
+    "insert into stock (product_id, on_hand) values ($1, $2)"};
+constexpr Change<void(ProductId, std::int64_t)> add_stock{
+    "update stock set on_hand = on_hand + $2 where product_id = $1"};
+constexpr Change<void(AdjustmentId, ProductId, std::int64_t, std::string, freehold::Time)>
+    insert_adjustment{
+        "insert into stock_adjustment (id, product_id, delta, reason, at) "
+        "values ($1, $2, $3, $4, $5)"};
+
+constexpr Query<Offer(ProductId)> offer_of{
+    "select sale, on_hand - reserved as available "
+    "from stock join product on id = product_id where product_id = $1"};
+constexpr Query<Reservation(ReservationId)> reservation_of{
+    "select state, lines from reservation where id = $1"};
+constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
+    "insert into reservation (id, state, lines) values ($1, $2, $3)"};
+constexpr Change<void(ReservationId, ReservationState)> set_reservation{
+    "update reservation set state = $2 where id = $1"};
+
+constexpr Change<void(ProductId, std::int64_t)> reserve_units{
+    "update stock set reserved = reserved + $2 "
+    "where product_id = $1 and on_hand - reserved >= $2"};
+constexpr Change<void(ProductId, std::int64_t)> unreserve_units{
+    "update stock set reserved = reserved - $2 where product_id = $1"};
+constexpr Change<void(ProductId, std::int64_t)> sell_units{
+    "update stock set on_hand = on_hand - $2, reserved = reserved - $2, sold = sold + $2 "
+    "where product_id = $1"};
+constexpr Change<void(ProductId, std::int64_t)> return_units{
+    "update stock set on_hand = on_hand + $2, returned = returned + $2 where product_id = $1"};
+
+void record_adjustment(SqlTransaction& transaction, ProductId id, std::int64_t delta,
+                       const std::string& reason) {
+  transaction.run(insert_adjustment, AdjustmentId::make(), id, delta, reason, freehold::now());
+}
+
+void change_each(SqlTransaction& transaction, const std::vector<Line>& lines,
+                 const Change<void(ProductId, std::int64_t)>& change) {
+  for (const Line& line : lines)
+    transaction.run(change, line.product_id, std::int64_t{line.quantity});
+}
+
+}  // namespace
+
+std::optional<StockView> find_stock(SqlTransaction& transaction, ProductId id) {
+  return transaction.first(stock_of, id);
+}
+
+void begin_stock(SqlTransaction& transaction, ProductId id, std::int64_t on_hand) {
+  transaction.run(insert_stock, id, on_hand);
+  record_adjustment(transaction, id, on_hand, "initial stock");
+}
+
+freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_t delta,
+                          const std::string& reason) {
+  const auto stock = find_stock(transaction, id);
+  if (!stock) return errors::unknown_product;
+  if (stock->on_hand + delta < stock->reserved) return errors::stock_below_reserved;
+  if (stock->on_hand + delta > stock_max) return errors::malformed_adjustment;
+  transaction.run(add_stock, id, delta);
+  record_adjustment(transaction, id, delta, reason);
+  return {};
+}
+
+// All lines are looked at before the first is written, so a refusal costs its readers nothing.
+freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
+                        const std::vector<Line>& lines) {
+  if (const auto earlier = transaction.first(reservation_of, id)) {
+    if (earlier->state == ReservationState::released) return errors::reservation_released;
+    return {};
+  }
+  for (const Line& line : lines) {
+    const auto offer = transaction.first(offer_of, line.product_id);
+    if (!offer) return errors::unknown_product;
+    if (offer->sale == Sale::withdrawn) return errors::product_withdrawn;
+    if (offer->available < line.quantity) return errors::out_of_stock;
+  }
+  for (const Line& line : lines)
+    transaction.require(errors::out_of_stock, reserve_units, line.product_id,
+                        std::int64_t{line.quantity});
+  transaction.run(insert_reservation, id, ReservationState::held, lines);
+  return {};
+}
+
+bool release(SqlTransaction& transaction, ReservationId id) {
+  const auto reservation = transaction.first(reservation_of, id);
+  if (!reservation) {
+    transaction.run(insert_reservation, id, ReservationState::released, std::vector<Line>{});
+    return false;
+  }
+  if (reservation->state == ReservationState::released) return false;
+  change_each(transaction, reservation->lines,
+              reservation->state == ReservationState::held ? unreserve_units : return_units);
+  transaction.run(set_reservation, id, ReservationState::released);
+  return true;
+}
+
+void sell(SqlTransaction& transaction, ReservationId id) {
+  const auto reservation = transaction.first(reservation_of, id);
+  if (!reservation || reservation->state == ReservationState::released)
+    throw std::runtime_error("reservation " + id.text() + " is to be sold but nothing is held");
+  if (reservation->state == ReservationState::sold) return;
+  change_each(transaction, reservation->lines, sell_units);
+  transaction.run(set_reservation, id, ReservationState::sold);
+}
+
+}  // namespace product

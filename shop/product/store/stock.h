@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stock and reservations in the database: the one place that changes them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "freehold/database/transaction.h"
+#include "shop/product/contract/product_contract.h"
+
+namespace product {
+
+// initial + Σ adjustments = on_hand + sold - returned, and 0 ≤ reserved ≤ on_hand.
+struct StockView {
+  std::int64_t on_hand = 0;
+  std::int64_t reserved = 0;
+  std::int64_t available = 0;  // on_hand - reserved
+  std::int64_t sold = 0;
+  std::int64_t returned = 0;
+};
+BOOST_DESCRIBE_STRUCT(StockView, (), (on_hand, reserved, available, sold, returned))
+
+std::optional<StockView> find_stock(freehold::SqlTransaction& transaction, ProductId id);
+
+// Gives a new product its first stock, on the record as an adjustment.
+void begin_stock(freehold::SqlTransaction& transaction, ProductId id, std::int64_t on_hand);
+
+// Adds delta units (or takes them away) and records why. Refused: unknown_product,
+// stock_below_reserved, malformed_adjustment (more than can be counted).
+freehold::Result<> adjust(freehold::SqlTransaction& transaction, ProductId id, std::int64_t delta,
+                          const std::string& reason);
+
+// Reserves all the lines (merged, see domain/reservation.h) or none; a repeat changes nothing.
+// Refused: unknown_product, product_withdrawn, out_of_stock, reservation_released.
+freehold::Result<> hold(freehold::SqlTransaction& transaction, ReservationId id,
+                        const std::vector<Line>& lines);
+
+// Gives back what the reservation holds or has sold; returns whether there was anything. Without a
+// reservation it leaves a tombstone that refuses a later one of this id.
+bool release(freehold::SqlTransaction& transaction, ReservationId id);
+
+// Turns what is held into sold; a repeat changes nothing. A reservation that does not exist or was
+// released is a fault (std::runtime_error): commands of one reservation arrive in order.
+void sell(freehold::SqlTransaction& transaction, ReservationId id);
+
+}  // namespace product

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/user/domain/throttle.h"
+
+#include <gtest/gtest.h>
+
+#include "shop/user/contract/user_contract.h"
+
+namespace user {
+namespace {
+
+class MovingClock final : public freehold::Clock {
+ public:
+  MovingClock() { install(this); }
+  ~MovingClock() override { install(nullptr); }
+  freehold::Time now() const override { return freehold::Time{} + elapsed; }
+  std::chrono::nanoseconds since_start() const override { return elapsed; }
+
+  std::chrono::seconds elapsed{1};
+};
+
+constexpr LogInThrottle::Limits tight{.failures_per_account = 2,
+                                      .failures_per_address = 3,
+                                      .window = std::chrono::seconds{60},
+                                      .entries_max = 4};
+
+TEST(LogInThrottle, refuses_an_account_after_its_failures_until_the_window_is_over) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  EXPECT_TRUE(throttle.begin("ann", "1"));
+  EXPECT_TRUE(throttle.begin("ann", "2"));
+  EXPECT_TRUE(throttle.begin("ann", "3").error().is(errors::too_many_attempts));
+  clock.elapsed += std::chrono::seconds{61};
+  EXPECT_TRUE(throttle.begin("ann", "3"));
+}
+
+TEST(LogInThrottle, refuses_an_address_that_tries_many_accounts) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  for (const char* account : {"a", "b", "c"}) EXPECT_TRUE(throttle.begin(account, "1"));
+  EXPECT_FALSE(throttle.begin("d", "1"));
+  EXPECT_TRUE(throttle.begin("d", "2"));
+}
+
+TEST(LogInThrottle, success_is_no_failure) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(throttle.begin("ann", "1"));
+    throttle.succeeded("ann", "1");
+  }
+}
+
+TEST(LogInThrottle, its_memory_is_bounded) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(throttle.begin(std::to_string(i), std::to_string(i)));
+}
+
+}  // namespace
+}  // namespace user

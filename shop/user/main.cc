@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The user service: a parts list.
+#include <cstdio>
+
+#include "freehold/service/service.h"
+#include "shop/user/access_tokens.h"
+#include "shop/user/log_in.h"
+#include "shop/user/migrations.h"
+#include "shop/user/own_profile.h"
+#include "shop/user/register_user.h"
+
+int main(int argc, char** argv) {
+  freehold::Service service{"user", argc, argv};
+  freehold::Database& database = service.database(user::migrations());
+
+  auto tokens = user::AccessTokens::open(service.configuration().data);
+  if (!tokens) {
+    std::fprintf(stderr, "user: %s\n", tokens.error().text().c_str());
+    return 1;
+  }
+  freehold::identity::PasswordPool passwords;
+  user::UserRegistration registration{database, passwords};
+  user::LogIn log_in{database, passwords, *tokens};
+  user::OwnProfile profile{database};
+
+  service.publishes<user::UserErased>();
+  service.believes_own_tokens(std::string{user::token_audience}, tokens->jwks());
+  service.on_command("make-admin",
+                     [&](std::string email) { return registration.make_admin(email); });
+  tokens->routes(service.routes());
+  registration.routes(service.routes());
+  log_in.routes(service.routes());
+  profile.routes(service.routes());
+  return service.run();
+}
