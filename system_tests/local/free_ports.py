@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ports for a shop of our own, beside others that are tested at the same time."""
+
+import random
+import socket
+
+SERVICES_AND_GATEWAY = 4
+
+
+def first_of_free_ports(count=SERVICES_AND_GATEWAY):
+    """The first of `count` neighbouring ports on loopback where nobody listens, below those that
+    the kernel gives to connections."""
+    for _ in range(200):
+        first = random.randrange(20000, 32000, 8)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise RuntimeError("no free ports between 20000 and 32000")
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

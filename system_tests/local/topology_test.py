@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is made from deploy/local/topology.toml."""
+
+import configparser
+import shlex
+import subprocess
+import sys
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(REPOSITORY / "deploy/local"))
+import topology  # noqa: E402
+
+NGINX = "/usr/sbin/nginx"
+
+
+class Generated(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="freehold topology ")  # a space, on purpose
+        self.addCleanup(scratch.cleanup)
+        self.place = topology.Place(Path(scratch.name) / "shop", Path("/build"), 9000)
+        self.place.logs.mkdir(parents=True)
+        self.layout = topology.read()
+        topology.check_place(self.place)
+        topology.generate(self.layout, self.place)
+
+    def service(self, name):
+        return tomllib.loads(self.place.configuration(name).read_text())
+
+    def test_each_service_has_its_own_directory_and_the_next_port(self):
+        for name, port in (("product", 9001), ("order", 9002), ("user", 9003)):
+            made = self.service(name)
+            self.assertEqual(made["data"], str(self.place.data / name))
+            self.assertEqual(made["trust"], str(self.place.data / "trust"))
+            self.assertEqual((made["address"], made["port"]), ("127.0.0.1", port))
+
+    def test_a_service_knows_its_declared_peers_and_no_others(self):
+        self.assertEqual(self.service("product")["peers"],
+                         {"order": "127.0.0.1:9002", "user": "127.0.0.1:9003"})
+        self.assertEqual(self.service("product")["callers"], ["order"])
+        self.assertEqual(self.service("user")["peers"], {})
+
+    def test_supervisor_runs_every_service_and_the_gateway_last(self):
+        made = configparser.RawConfigParser()
+        made.read(self.place.run / "supervisord.conf")
+        programs = {section.removeprefix("program:"): made[section] for section in made.sections()
+                    if section.startswith("program:")}
+        by_start = sorted(programs, key=lambda name: int(programs[name]["priority"]))
+        self.assertEqual(by_start, ["product", "order", "user", "gateway"])
+        command = shlex.split(programs["order"]["command"])
+        self.assertEqual(command[-3:], ["/build/shop/order/order", "--config",
+                                        str(self.place.run / "order.toml")])
+
+    def test_supervisor_never_waits_before_a_restart_and_never_gives_up(self):
+        made = configparser.RawConfigParser()
+        made.read(self.place.run / "supervisord.conf")
+        for section in made.sections():
+            if section.startswith("program:"):
+                self.assertEqual(made[section]["startsecs"], "0", section)
+                self.assertEqual(made[section]["autorestart"], "true", section)
+
+    def test_nginx_accepts_its_configuration(self):
+        tried = subprocess.run(
+            [NGINX, "-t", "-p", str(self.place.run / "nginx"), "-e", "stderr",
+             "-c", str(self.place.run / "nginx/nginx.conf")],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(tried.returncode, 0, tried.stderr)
+
+    def test_all_of_nginx_s_files_are_in_the_data_directory(self):
+        for line in (self.place.run / "nginx/nginx.conf").read_text().splitlines():
+            words = line.split("#")[0].split(maxsplit=1)
+            if words and (words[0] in ("pid", "access_log") or words[0].endswith("_temp_path")):
+                self.assertTrue(words[1].startswith(f'"{self.place.data}/'), line)
+
+
+class Refused(unittest.TestCase):
+    def refusal(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(text)
+            file.flush()
+            with self.assertRaises(topology.TopologyError) as raised:
+                topology.read(Path(file.name))
+        return str(raised.exception)
+
+    def changed(self, old, new):
+        text = topology.TOPOLOGY.read_text()
+        self.assertIn(old, text)
+        return self.refusal(text.replace(old, new))
+
+    def test_a_peer_that_is_no_service_is_named(self):
+        self.assertIn("unknown peer 'payment'",
+                      self.changed('["order", "user"]', '["order", "payment"]'))
+
+    def test_a_caller_must_be_a_peer(self):
+        self.assertIn("'order' calls product", self.changed('["order", "user"]', '["user"]'))
+
+    def test_two_services_cannot_share_a_port(self):
+        self.assertIn("port_offset", self.changed("port_offset = 3", "port_offset = 2"))
+
+    def test_two_services_cannot_share_a_route(self):
+        self.assertIn("one route", self.changed('"/api/orders"', '"/api/products"'))
+
+    def test_a_route_is_below_api(self):
+        self.assertIn("'/metrics'", self.changed('"/api/orders"', '"/metrics"'))
+
+    def test_a_missing_key_is_named(self):
+        self.assertIn("'callers' is missing", self.changed('callers = ["order"]', ""))
+
+    def test_a_directory_that_some_configuration_could_not_hold_is_refused(self):
+        for name in ('a"b', "a%b", "a;b", "a$b", "a{b", "a\nb", "x" * 100):
+            with self.assertRaises(topology.TopologyError, msg=name):
+                topology.check_place(topology.Place(Path("/tmp") / name, Path("/build"), 9000))
+
+
+if __name__ == "__main__":
+    unittest.main()
