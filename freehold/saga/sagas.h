@@ -54,9 +54,10 @@ struct SagaFinding {
 // the next start goes on; it reads the due timers only, not every journal.
 //
 // A resume that throws is undone, but what woke it stays journalled; it is tried again by timer,
-// with twice the delay each time, and parked after `attempts_max`. A resume in which the process
-// dies is parked after `deaths_max`: for that, the first resumes after an unclean stop are noted
-// before they are tried. Parked and diverged sagas still take replies, and wait for retry().
+// with twice the delay each time, and parked after `attempts_max`. A saga in whose resume the
+// process dies is parked after `deaths_max` of these in a row: for that, the first resumes after an
+// unclean stop are noted before they are tried. Parked and diverged sagas still take replies, and
+// wait for retry().
 //
 // Handlers run on the database's thread; the timer's coroutine on the executor; all else on any.
 class Sagas {

@@ -7,6 +7,13 @@
 
 namespace freehold {
 
+// In memory where there is such a directory: what is tested with it dies with its process at most.
+std::filesystem::path scratch_root() {
+  const std::filesystem::path in_memory = "/dev/shm";
+  return std::filesystem::is_directory(in_memory) ? in_memory
+                                                  : std::filesystem::temp_directory_path();
+}
+
 ScratchDatabase::ScratchDatabase()
     : directory_(std::filesystem::temp_directory_path() / ("freehold-" + to_text(make_id_bytes()))),
       is_kept_(false),

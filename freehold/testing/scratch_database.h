@@ -20,6 +20,9 @@
 
 namespace freehold {
 
+// Where tests make directories that they delete again.
+std::filesystem::path scratch_root();
+
 // A real SQLite database in a directory of its own, with a thread for what it completes and for
 // tasks. Its end deletes the directory, unless the directory was given.
 class ScratchDatabase {
@@ -52,7 +55,7 @@ class ScratchDatabase {
   template <class T>
   T run(Task<T> task) {
     std::optional<T> outcome;
-    boost::asio::co_spawn(context_, keep(std::move(task), outcome), boost::asio::use_future).get();
+    boost::asio::co_spawn(context_, keep(std::move(task), &outcome), boost::asio::use_future).get();
     return *std::move(outcome);
   }
 
@@ -62,8 +65,8 @@ class ScratchDatabase {
 
  private:
   template <class T>
-  static Task<> keep(Task<T> task, std::optional<T>& outcome) {
-    outcome.emplace(co_await std::move(task));
+  static Task<> keep(Task<T> task, std::optional<T>* outcome) {
+    outcome->emplace(co_await std::move(task));
   }
   void open();
 

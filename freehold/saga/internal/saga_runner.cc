@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t timers_at_once = 64;
 constexpr std::chrono::microseconds delay_max = 10min;
 constexpr std::chrono::microseconds delay_of_unknown_type = 1min;
-constexpr std::string_view died = "the process died while it resumed this saga";
+// Why an attempt is tried again whose process died in it; followed by how often in a row.
+constexpr std::string_view died = "the process died while it resumed this saga; times: ";
 
 // The data of a freehold.reply event: {"status":"done","command":…,"reply":{…}} or
 // {"status":"refused","command":…,"error":{…}}.
@@ -45,6 +46,13 @@ std::optional<Awaited> awaited_in(std::string_view request_id) {
   const auto read = std::from_chars(request_id.data() + slash + 1, end, awaited.step);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return awaited;
+}
+
+int deaths_in(std::string_view why) {
+  int deaths = 0;
+  if (why.starts_with(died))
+    std::from_chars(why.data() + died.size(), why.data() + why.size(), deaths);
+  return deaths;
 }
 
 AsideEvent first_attempt(std::string_view saga, int attempts) {
@@ -248,11 +256,12 @@ Task<Result<>> SagaRunner::try_again(std::string saga) {
                                  });
 }
 
-// Whether there is something to try.
+// Whether there is something to try. An attempt that is not due any more is somebody else's.
 bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) const {
   Books& books = transaction.books();
   const auto attempts = books.aside_of(consumer, id);
-  if (attempts.empty()) return false;
+  if (attempts.empty() || attempts.front().parked || attempts.front().next_try > now())
+    return false;
   AsideEvent attempt = attempts.front();
   const auto saga = books.saga(id);
   if (!saga || saga->status == SagaStatus::ended || saga->status == SagaStatus::failed) {
@@ -263,7 +272,8 @@ bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) 
     books.end_saga(id, SagaStatus::running, {});
     transaction.on_commit([&pulse = pulse_] { pulse.returned(); });
   }
-  if (attempt.why == died && attempt.attempts >= options_.deaths_max) {
+  const int deaths = deaths_in(attempt.why);
+  if (deaths >= options_.deaths_max) {
     park(transaction, std::move(attempt));
     return false;
   }
@@ -272,7 +282,7 @@ bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) 
     return false;
   }
   ++attempt.attempts;
-  attempt.why = died;
+  attempt.why = std::string{died} + std::to_string(deaths + 1);  // unless it comes back
   attempt.next_try = now() + delay_after(attempt.attempts);
   books.update_aside(attempt);
   return true;
