@@ -8,6 +8,11 @@
 #include "freehold/base/record.h"
 
 namespace freehold {
+namespace {
+
+constexpr int waiting_factor = 4;
+
+}  // namespace
 
 void SqliteCheckpointer::start(std::unique_ptr<SqliteConnection> bulk) {
   bulk_ = std::move(bulk);
@@ -45,8 +50,11 @@ void SqliteCheckpointer::rest() {
 }
 
 // A reader may hold the end of the log in use: then it goes on growing, and a quarter later it is
-// tried again.
+// tried again. Under reads without a gap that would never succeed, so from a bound on they are held
+// up, for no longer than one of them may take.
 void SqliteCheckpointer::carry_remainder() {
+  std::optional<SqliteReaders::Pause> pause;
+  if (last_pages_ >= waiting_factor * pages_due_) pause.emplace(readers_);
   try {
     if (lane_.checkpoint(SQLITE_CHECKPOINT_PASSIVE)) ++statistics_.checkpoints;
   } catch (const DatabaseFault& fault) {
@@ -62,6 +70,7 @@ bool SqliteCheckpointer::truncate() {
   stage_ = Stage::idle;
   if (!committed_)
     lane_.run("pragma user_version = " + std::to_string(lane_.number("pragma user_version")));
+  const SqliteReaders::Pause pause{readers_};
   const bool is_empty = lane_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   if (is_empty) ++statistics_.checkpoints;
   committed_ = false;

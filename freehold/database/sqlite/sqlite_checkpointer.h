@@ -9,18 +9,25 @@
 
 #include "freehold/database/sqlite/sqlite_connection.h"
 #include "freehold/database/sqlite/sqlite_database.h"
+#include "freehold/database/sqlite/sqlite_readers.h"
 
 namespace freehold {
 
 // Carries the write-ahead log back into the file. When the log has `pages_due` pages, a thread
 // carries over the bulk beside the writer (PASSIVE); under constant writes it never gets to the
 // end, so the lane does the remainder between two commits, and the next commit starts the log from
-// its beginning. A checkpoint begins only after a commit, never right after another complete one:
-// that is the pattern in which SQLite 3.40 may reset a log that is still needed.
+// its beginning. At four times that size reads are held up until the remainder is done. A
+// checkpoint begins only after a commit, never right after another complete one: that is the
+// pattern in which SQLite 3.40 may reset a log that is still needed.
 class SqliteCheckpointer {
  public:
-  SqliteCheckpointer(SqliteConnection& lane, int pages_due, SqliteStatistics& statistics)
-      : lane_(lane), pages_due_(pages_due), statistics_(statistics), next_due_(pages_due) {}
+  SqliteCheckpointer(SqliteConnection& lane, SqliteReaders& readers, int pages_due,
+                     SqliteStatistics& statistics)
+      : lane_(lane),
+        readers_(readers),
+        pages_due_(pages_due),
+        statistics_(statistics),
+        next_due_(pages_due) {}
   ~SqliteCheckpointer() { stop(); }
 
   // Gives the bulk to a thread with a connection of its own; without one the lane does all of it.
@@ -30,8 +37,8 @@ class SqliteCheckpointer {
   // The lane's thread.
   void note_commit() { committed_ = true; }
   void rest();
-  // The lane's thread, at rest: everything into the file, the log empty. Waits for readers; false:
-  // one was in the way for longer than reads may take.
+  // The lane's thread, at rest: everything into the file, the log empty. Waits for reads; false:
+  // one, or a backup, was in the way for too long.
   bool truncate();
 
  private:
@@ -41,6 +48,7 @@ class SqliteCheckpointer {
   void carry_remainder();
 
   SqliteConnection& lane_;
+  SqliteReaders& readers_;
   const int pages_due_;
   SqliteStatistics& statistics_;
   int next_due_;  // pages in the log at which the next checkpoint begins

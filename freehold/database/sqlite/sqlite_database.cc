@@ -45,18 +45,18 @@ struct SqliteDatabase::Parts {
       : options(std::move(given)),
         directory(std::move(opened)),
         writer(connection_options(options, false)),
-        checkpointer(writer, options.checkpoint_pages, statistics),
-        transaction(writer, checkpointer),
         readers(connection_options(options, true), options.readers_max),
+        checkpointer(writer, readers, options.checkpoint_pages, statistics),
+        transaction(writer, checkpointer),
         lane(transaction, lane_options(options)) {}
 
   const SqliteOptions options;
   const std::optional<SqliteDirectory> directory;  // none behind the storage door
   SqliteStatistics statistics;
   SqliteConnection writer;
+  SqliteReaders readers;
   SqliteCheckpointer checkpointer;
   SqliteLaneTransaction transaction;
-  SqliteReaders readers;
   Lane lane;
   bool is_stopped = false;
 

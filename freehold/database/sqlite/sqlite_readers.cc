@@ -12,6 +12,8 @@ namespace {
 // A longer read would keep the write-ahead log from being reset.
 constexpr std::chrono::seconds read_time_max{1};
 
+constexpr std::chrono::seconds pause_wait_max{2};
+
 }  // namespace
 
 // One connection while it is lent, and its open snapshot.
@@ -52,7 +54,8 @@ Result<> SqliteReaders::read(std::move_only_function<void(SqlTransaction&)>& bod
 std::unique_ptr<SqliteReaders::Reader> SqliteReaders::lend() {
   {
     std::unique_lock lock{mutex_};
-    came_back_.wait(lock, [this] { return !idle_.empty() || free_places_ > 0; });
+    changed_.wait(lock, [this] { return !paused_ && (!idle_.empty() || free_places_ > 0); });
+    ++lent_;
     if (!idle_.empty()) {
       auto reader = std::move(idle_.back());
       idle_.pop_back();
@@ -65,7 +68,8 @@ std::unique_ptr<SqliteReaders::Reader> SqliteReaders::lend() {
   } catch (const DatabaseFault&) {
     const std::lock_guard lock{mutex_};
     ++free_places_;
-    came_back_.notify_one();
+    --lent_;
+    changed_.notify_all();
     throw;
   }
 }
@@ -74,8 +78,23 @@ void SqliteReaders::take_back(std::unique_ptr<Reader> reader) {
   {
     const std::lock_guard lock{mutex_};
     idle_.push_back(std::move(reader));
+    --lent_;
   }
-  came_back_.notify_one();
+  changed_.notify_all();
+}
+
+SqliteReaders::Pause::Pause(SqliteReaders& readers) : readers_(readers) {
+  std::unique_lock lock{readers_.mutex_};
+  readers_.paused_ = true;
+  readers_.changed_.wait_for(lock, pause_wait_max, [&] { return readers_.lent_ == 0; });
+}
+
+SqliteReaders::Pause::~Pause() {
+  {
+    const std::lock_guard lock{readers_.mutex_};
+    readers_.paused_ = false;
+  }
+  readers_.changed_.notify_all();
 }
 
 }  // namespace freehold

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -9,10 +8,33 @@
 #include <vector>
 
 #include "freehold/base/result.h"
+#include "freehold/database/sql_books.h"
 #include "freehold/database/sqlite/sqlite_connection.h"
-#include "freehold/database/sqlite/sqlite_transaction.h"
+#include "freehold/database/transaction.h"
 
 namespace freehold {
+
+// The reading transactions of one reading connection: a snapshot each.
+class SqliteReadTransaction final : public SqlTransaction {
+ public:
+  explicit SqliteReadTransaction(SqliteConnection& connection)
+      : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
+
+  Books& books() override { return books_; }
+  SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
+  void run_script(std::string_view script) override { connection_.run_script(script); }
+
+ protected:
+  SqlStatement& prepared(const sql::Text& text) override { return connection_.prepared(text); }
+  std::int64_t writes() const override { return 0; }
+  int open_savepoint() override { return 0; }
+  void release_savepoint(int) override {}
+  void undo_to_savepoint(int) override {}
+
+ private:
+  SqliteConnection& connection_;
+  SqlBooks books_;
+};
 
 // A bounded set of reading connections, opened as they are needed, each lent to one read at a
 // time. Used by any thread.
@@ -23,6 +45,20 @@ class SqliteReaders {
   // Runs the body on one snapshot, on this thread; waits for a connection when all are lent. Fails
   // with read_too_long and database_unavailable; what else the body throws passes through.
   Result<> read(std::move_only_function<void(SqlTransaction&)>& body);
+
+  // While it lives no read begins, and those that were under way have ended: they have a second;
+  // one that does not come back is not waited for much longer. For a checkpoint: SQLite's own way
+  // to wait for readers starves when they follow one another without a gap.
+  class Pause {
+   public:
+    explicit Pause(SqliteReaders& readers);
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+    ~Pause();
+
+   private:
+    SqliteReaders& readers_;
+  };
 
  private:
   struct Reader {
@@ -38,9 +74,11 @@ class SqliteReaders {
 
   const SqliteConnection::Options options_;
   std::mutex mutex_;  // guards all below
-  std::condition_variable came_back_;
+  std::condition_variable changed_;
   std::vector<std::unique_ptr<Reader>> idle_;
   int free_places_;
+  int lent_ = 0;
+  bool paused_ = false;
 };
 
 }  // namespace freehold

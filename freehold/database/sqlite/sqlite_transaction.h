@@ -44,26 +44,4 @@ class SqliteLaneTransaction final : public LaneTransaction {
   int depth_ = 0;
 };
 
-// The reading transactions of one reading connection: a snapshot each.
-class SqliteReadTransaction final : public SqlTransaction {
- public:
-  explicit SqliteReadTransaction(SqliteConnection& connection)
-      : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
-
-  Books& books() override { return books_; }
-  SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
-  void run_script(std::string_view script) override { connection_.run_script(script); }
-
- protected:
-  SqlStatement& prepared(const sql::Text& text) override { return connection_.prepared(text); }
-  std::int64_t writes() const override { return 0; }
-  int open_savepoint() override { return 0; }
-  void release_savepoint(int) override {}
-  void undo_to_savepoint(int) override {}
-
- private:
-  SqliteConnection& connection_;
-  SqlBooks books_;
-};
-
 }  // namespace freehold
