@@ -171,7 +171,7 @@ TEST_F(EventLogTest, bounds_an_answer_by_events) {
 TEST_F(EventLogTest, bounds_an_answer_by_bytes_from_memory_and_from_the_database) {
   start({.answer_bytes_max = 100'000});
   ASSERT_TRUE(service_->write([&](SqlTransaction& transaction) -> Result<> {
-    for (int i = 0; i < 5; ++i) append(transaction, Counted{std::string(15'000, 'x'), i});
+    for (int i = 0; i < 5; ++i) append(transaction, Counted{std::string(10'000, 'x'), i});
     return {};
   }));
   for (int round = 0; round < 2; ++round) {

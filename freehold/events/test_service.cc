@@ -19,7 +19,7 @@ bool comes_true(const std::function<bool()>& condition) {
 
 ConsumerOptions quick_options() {
   ConsumerOptions options;
-  options.poll_timeout = 2s;
+  options.poll_timeout = 300ms;
   options.backoff_first = 5ms;
   options.backoff_max = 50ms;
   options.retry_first = 10ms;
