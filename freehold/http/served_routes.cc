@@ -54,6 +54,7 @@ ServedRoutes::~ServedRoutes() {
   work_.clear();
   for (const auto& context : contexts_) context->stop();
   threads_.clear();
+  server_.reset();
   contexts_.clear();
 }
 

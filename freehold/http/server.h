@@ -41,7 +41,7 @@ class Server {
   // `routes` outlives the server.
   Server(const Routes& routes, ServerOptions options,
          std::vector<boost::asio::any_io_executor> threads);
-  ~Server();  // after stop(), or after the threads have ended
+  ~Server();  // after stop() or after the threads have ended, before their contexts go
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
