@@ -173,6 +173,7 @@ TEST_P(DatabaseConformance, timers_come_in_the_order_of_time_and_go_with_their_s
     EXPECT_EQ(books.due_timers(at(30), 2).size(), 2U);
     EXPECT_TRUE(books.end_step("two", 4, StepState::done, "null"));
     EXPECT_EQ(books.next_timer(), at(20));
+    EXPECT_EQ(books.due_timers(at(30), 10).size(), 2U);
   });
 }
 
