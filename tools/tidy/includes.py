@@ -7,11 +7,12 @@ import re
 HEIGHT = {
     "base": 0,
     "schema": 1,
-    "database": 2, "http": 2,
-    "identity": 3, "events": 3,
-    "replica": 4, "saga": 4,
-    "service": 5,
-    "testing": 6,
+    "database": 2,
+    "http": 3,  # an idempotent call's answer is stored by the transaction of its effect
+    "identity": 4, "events": 4,
+    "replica": 5, "saga": 5,
+    "service": 6,
+    "testing": 7,
 }
 
 # What the parts of a service may include of the toolkit and of their own service; use cases and
