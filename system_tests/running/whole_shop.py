@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shop as everybody runs it: `./run shop`, in a directory and on ports of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from system_tests.local.free_ports import first_of_free_ports
+from system_tests.running.api import Api, Unanswered, expect, new_key
+from system_tests.running.waiting import until
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("FREEHOLD_BUILD", REPOSITORY / "build/test"))
+READY_WITHIN_S = 120
+STOPPED_WITHIN_S = 60
+
+
+class WholeShop:
+    """A shop that is open. Its data directory goes away with it."""
+
+    def __init__(self):
+        self._scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
+        self.data = Path(self._scratch.name) / "data"
+        self.port = first_of_free_ports()
+        self._process = subprocess.Popen(
+            [REPOSITORY / "run", "shop", "--data", self.data, "--port", str(self.port)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "FREEHOLD_BUILD": str(BUILD)})
+        said = []
+        for line in self._process.stdout:  # it ends, or is open, within its own deadline
+            said.append(line)
+            if line.startswith("The shop is open."):
+                return
+        self.stop()
+        raise AssertionError("the shop does not open:\n" + "".join(said))
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(STOPPED_WITHIN_S)
+        self._process.stdout.close()
+        self._scratch.cleanup()
+
+    def port_of(self, service):
+        return self.port + {"gateway": 0, "product": 1, "order": 2, "user": 3}[service]
+
+    def log_in(self, role):
+        """One of the demo's people, `admin` or `customer`, logged in at the gateway."""
+        account = json.loads((self.data / "demo.json").read_text())[role]
+        api = Api(self.port)
+        expect(201, api.log_in(account["email"], account["password"]))
+        return api
+
+    def stop_service(self, name):
+        self._supervisorctl("stop", name)
+
+    def start_service(self, name):
+        self._supervisorctl("start", name)
+        until(lambda: is_ready(self.port_of(name)), f"{name} is ready again", READY_WITHIN_S)
+
+    def command(self, service, *words):
+        """Runs one operator command of a service, as a person would; its output."""
+        done = subprocess.run(
+            [BUILD / "shop" / service / service, "--config", self.data / f"run/{service}.toml",
+             *words], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"{service} {words}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _supervisorctl(self, *words):
+        subprocess.run([sys.executable, "/usr/bin/supervisorctl", "-c",
+                        self.data / "run/supervisord.conf", *words],
+                       check=True, stdout=subprocess.DEVNULL)
+
+
+def is_ready(port):
+    try:
+        return Api(port, timeout_s=2).get("/readyz").status == 200
+    except Unanswered:
+        return False
+
+
+def make_product(admin, stock, price_minor=1000, name="Thing", currency="EUR", **members):
+    """A new product of the catalogue, as the admin was answered."""
+    return expect(201, admin.post("/api/products", {
+        "sku": f"T-{new_key()}", "name": name, "stock": stock,
+        "price": {"amount_minor": price_minor, "currency": currency}, **members}))
