@@ -88,7 +88,9 @@ class Sagas::Parts {
 };
 
 Sagas::Sagas(Database& database, boost::asio::any_io_executor executor, SagaOptions options)
-    : parts_(std::make_unique<Parts>(database, std::move(executor), options)) {}
+    : parts_(std::make_unique<Parts>(database, std::move(executor), options)) {
+  FREEHOLD_ASSERT(!own_service().empty(), "Sagas before set_own_service()");
+}
 
 Sagas::~Sagas() = default;
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The loop that fires timers, on the real clock.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "freehold/saga/order_example.h"
+#include "freehold/saga/sagas.h"
+#include "freehold/testing/scratch_database.h"
+
+namespace freehold {
+namespace {
+
+using namespace example;
+
+struct Nap {
+  std::string order;
+  std::int64_t duration_ms;
+};
+BOOST_DESCRIBE_STRUCT(Nap, (), (order, duration_ms))
+
+Saga nap(SagaContext<Sell> saga, Nap nap) {
+  co_await saga.sleep(std::chrono::milliseconds{nap.duration_ms});
+  co_await saga.tell(Sell{nap.order});
+}
+constexpr SagaDefinition napping{"nap.v1", nap};
+
+// Waits for the commands that sagas send.
+class TimersTest : public testing::Test {
+ protected:
+  TimersTest() {
+    database->on_appended([this](std::span<const StoredEvent> events) {
+      const std::lock_guard lock{mutex_};
+      sent_ += events.size();
+      changed_.notify_all();
+    });
+    sagas.runs(napping);
+  }
+
+  void start(const std::string& key, std::chrono::milliseconds duration) {
+    ASSERT_TRUE(database.write([&](SqlTransaction& transaction) -> Result<> {
+      napping.start(transaction, key, {key, duration.count()});
+      return {};
+    }));
+  }
+  // Whether that many have been sent before the deadline.
+  bool are_sent(std::size_t commands, std::chrono::milliseconds within) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, within, [&] { return sent_ >= commands; });
+  }
+
+  // Before Sagas ask for it.
+  const bool is_named = (set_own_service("order"), true);
+  ScratchDatabase database;
+  Sagas sagas{*database, database.executor()};
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t sent_ = 0;
+};
+
+TEST_F(TimersTest, a_timer_that_is_due_before_the_one_armed_wakes_the_loop) {
+  ASSERT_TRUE(sagas.start());
+  start("long", 1h);
+  // Were it not woken, it would look again after a second, each time.
+  const Deadline begin = SteadyClock::now();
+  std::size_t sent = 0;
+  for (; sent < 20; ++sent) {
+    start("short" + std::to_string(sent), 10ms);
+    ASSERT_TRUE(are_sent(sent + 1, 30s));
+  }
+  EXPECT_LT(SteadyClock::now() - begin, 8s);
+  // Many at once, and they ring the loop while it fires others.
+  for (int i = 0; i < 200; ++i) start(std::to_string(i), std::chrono::milliseconds{i % 20});
+  EXPECT_TRUE(are_sent(220, 30s));
+  database.run(sagas.stop());
+  EXPECT_EQ(sagas.counts().value().running, 1);
+}
+
+TEST_F(TimersTest, a_start_fires_what_came_due_while_the_service_was_down) {
+  start("before", 1ms);
+  ASSERT_TRUE(sagas.start());
+  EXPECT_TRUE(are_sent(1, 30s));
+  database.run(sagas.stop());
+}
+
+TEST_F(TimersTest, nothing_is_fired_after_a_stop_and_a_stop_twice_is_one) {
+  ASSERT_TRUE(sagas.start());
+  database.run(sagas.stop());
+  database.run(sagas.stop());
+  start("late", 1ms);
+  EXPECT_FALSE(are_sent(1, 100ms));
+}
+
+TEST_F(TimersTest, a_stop_without_a_start_returns) {
+  database.run(sagas.stop());
+}
+
+}  // namespace
+}  // namespace freehold
