@@ -45,6 +45,13 @@ constexpr bool is_path(std::string_view path) {
   return true;
 }
 
+template <PathText Path, class In>
+consteval bool parameters_are_members() {
+  for (std::string_view name : path_parameters<Path>)
+    if (!has_member<In>(name)) return false;
+  return true;
+}
+
 // Compiles only when the path can be one and each of its parameters is a member of In.
 template <PathText Path, class In>
 consteval void check_path() {
@@ -52,13 +59,8 @@ consteval void check_path() {
                 "a route's path begins with '/', does not end with it, and its {parameters} are "
                 "whole segments");
   static_assert(Described<In>, "a route's input is a struct with BOOST_DESCRIBE_STRUCT");
-  static_assert(
-      [] {
-        for (std::string_view name : path_parameters<Path>)
-          if (!has_member<In>(name)) return false;
-        return true;
-      }(),
-      "a {parameter} of the path is not a member of the route's input struct");
+  static_assert(parameters_are_members<Path, In>(),
+                "a {parameter} of the path is not a member of the route's input struct");
 }
 
 }  // namespace freehold::http::internal
