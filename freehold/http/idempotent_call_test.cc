@@ -11,7 +11,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/temporary_database.h"
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

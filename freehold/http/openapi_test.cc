@@ -5,7 +5,7 @@
 
 #include <boost/json.hpp>
 
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

@@ -11,8 +11,8 @@
 #include <future>
 
 #include "freehold/base/errors.h"
-#include "freehold/http/scripted_server.h"
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/scripted_server.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "freehold/base/errors.h"
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

@@ -581,10 +581,6 @@ Result<> Server::start() {
   return {};
 }
 
-std::uint16_t Server::port() const {
-  return port_;
-}
-
 std::size_t Server::connections() const {
   std::size_t count = 0;
   for (const auto& listener : listeners_) count += listener->connections();

@@ -50,8 +50,8 @@ class Server {
   // route_without_access; then nothing was opened.
   Result<> start();
 
-  std::uint16_t port() const;       // after start
-  std::size_t connections() const;  // open now; any thread
+  std::uint16_t port() const { return port_; }  // after start
+  std::size_t connections() const;              // open now; any thread
 
   // Accepts no more, ends streams, closes idle connections, lets running requests finish with
   // `Connection: close`, and cuts what is left at `deadline`. Returns when no connection is left.

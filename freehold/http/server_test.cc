@@ -13,7 +13,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/random.h"
 #include "freehold/base/record.h"
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

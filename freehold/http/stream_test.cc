@@ -8,7 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "freehold/http/scripted_server.h"
+#include "freehold/http/testing/scripted_server.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "freehold/http/served_routes.h"
+#include "freehold/http/testing/served_routes.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
