@@ -7,7 +7,7 @@
 #include <rapidcheck.h>
 
 #include "freehold/base/record.h"
-#include "freehold/saga/example_service.h"
+#include "freehold/saga/order_service_test.h"
 
 namespace freehold {
 namespace {
@@ -117,9 +117,9 @@ class Expected {
 const std::string refusal =
     R"({"status":"refused","error":)" + internal::error_to_json(out_of_stock) + "}";
 
-void apply(ExampleService& service, const std::string& order, const Event& event) {
+void apply(OrderService& service, const std::string& order, const Event& event) {
   const std::string done = R"({"status":"done","reply":)" + to_json(Done{order}) + "}";
-  const std::string saga = ExampleService::id_of(order);
+  const std::string saga = OrderService::id_of(order);
   switch (event.what) {
     case What::done:
       RC_ASSERT(service.take(saga, event.step, done).has_value());
@@ -150,7 +150,7 @@ void apply(ExampleService& service, const std::string& order, const Event& event
 }
 
 TEST(SagaProperty, any_interleaving_comes_to_an_orderly_end_with_each_effect_once) {
-  ExampleService service;
+  OrderService service;
   install_record_sink([](Severity, std::string_view, std::initializer_list<RecordField>) {});
   int number = 0;
   const bool holds = rc::check("any interleaving of replies, timers, crashes and repeats", [&] {
@@ -178,7 +178,7 @@ TEST(SagaProperty, any_interleaving_comes_to_an_orderly_end_with_each_effect_onc
     if (service.status(order) == SagaStatus::running)
       RC_ASSERT(service
                     .write([&](SqlTransaction& t) {
-                      t.books().end_saga(ExampleService::id_of(order), SagaStatus::ended, {});
+                      t.books().end_saga(OrderService::id_of(order), SagaStatus::ended, {});
                     })
                     .has_value());
   });

@@ -8,7 +8,7 @@
 
 #include <atomic>
 
-#include "freehold/saga/example_service.h"
+#include "freehold/saga/order_service_test.h"
 
 namespace freehold {
 namespace {
@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(Saga, runs_to_its_first_request_in_the_transaction_that_starts_it) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   EXPECT_THAT(service.commands("7"), ElementsAre("stock.hold.v1 place_order.v1/7/1"));
   const auto journal = service.journal("place_order.v1/7");
@@ -30,7 +30,7 @@ TEST(Saga, runs_to_its_first_request_in_the_transaction_that_starts_it) {
 }
 
 TEST(Saga, is_not_there_when_the_transaction_that_starts_it_is_refused) {
-  ExampleService service;
+  OrderService service;
   const Result<> refused = service.database.write([](SqlTransaction& transaction) -> Result<> {
     place_order.start(transaction, "7", {"7"});
     return out_of_stock;
@@ -43,7 +43,7 @@ TEST(Saga, is_not_there_when_the_transaction_that_starts_it_is_refused) {
 }
 
 TEST(Saga, is_one_however_often_it_is_started) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   const auto again = [](SqlTransaction& transaction) {
     place_order.start(transaction, "7", {"7"});
@@ -56,7 +56,7 @@ TEST(Saga, is_one_however_often_it_is_started) {
 }
 
 TEST(Saga, ends_after_its_last_step_with_each_effect_once) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.reply("7", 1));
   ASSERT_TRUE(service.reply("7", 2));
@@ -69,7 +69,7 @@ TEST(Saga, ends_after_its_last_step_with_each_effect_once) {
 }
 
 TEST(Saga, that_is_refused_at_once_undoes_nothing) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.refuse("7", 1, out_of_stock));
   EXPECT_EQ(service.status("7"), SagaStatus::failed);
@@ -79,7 +79,7 @@ TEST(Saga, that_is_refused_at_once_undoes_nothing) {
 }
 
 TEST(Saga, undoes_what_was_done_and_not_what_was_refused) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.reply("7", 1));
   ASSERT_TRUE(service.refuse("7", 2, out_of_stock));
@@ -89,7 +89,7 @@ TEST(Saga, undoes_what_was_done_and_not_what_was_refused) {
 }
 
 TEST(Saga, keeps_the_undo_of_a_request_that_timed_out_and_undoes_the_newest_first) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.reply("7", 1));
   EXPECT_EQ(service.pass(1h), 1U);
@@ -100,7 +100,7 @@ TEST(Saga, keeps_the_undo_of_a_request_that_timed_out_and_undoes_the_newest_firs
 }
 
 TEST(Saga, keeps_the_undo_when_the_refusal_says_that_nobody_knows) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.refuse("7", 1, errors::commit_unknown));
   EXPECT_THAT(service.commands("7"),
@@ -108,7 +108,7 @@ TEST(Saga, keeps_the_undo_when_the_refusal_says_that_nobody_knows) {
 }
 
 TEST(Saga, sees_in_its_own_transaction_what_happened_meanwhile) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.reply("7", 1));
   ASSERT_TRUE(service.write([](SqlTransaction& t) { t.run(set_state, "7", "withdrawn"); }));
@@ -122,7 +122,7 @@ TEST(Saga, sees_in_its_own_transaction_what_happened_meanwhile) {
 }
 
 TEST(Saga, takes_the_first_outcome_of_a_step_and_records_the_others_as_late) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.pass(24h));
   const auto commands = service.commands("7");
@@ -144,7 +144,7 @@ TEST(Saga, takes_the_first_outcome_of_a_step_and_records_the_others_as_late) {
 }
 
 TEST(Saga, that_nobody_knows_gets_its_reply_counted_and_recorded) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.reply("9", 1));
   EXPECT_EQ(service.counts().unknown_replies, 1U);
   const auto late = service.database.read(
@@ -153,7 +153,7 @@ TEST(Saga, that_nobody_knows_gets_its_reply_counted_and_recorded) {
 }
 
 TEST(Saga, fails_the_delivery_of_a_reply_that_cannot_be_read) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   EXPECT_FALSE(service.take("place_order.v1/7", 1, "{}"));
   EXPECT_FALSE(service.take("place_order.v1/7", 1, R"({"status":"perhaps","reply":{}})"));
@@ -161,7 +161,7 @@ TEST(Saga, fails_the_delivery_of_a_reply_that_cannot_be_read) {
 }
 
 TEST(Saga, keeps_its_timers_over_a_restart) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   service.restart();
   EXPECT_EQ(service.pass(24h - 1us), 0U);
@@ -171,7 +171,7 @@ TEST(Saga, keeps_its_timers_over_a_restart) {
 }
 
 TEST(Saga, loses_no_timer_with_a_reply_that_is_undone) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   EXPECT_FALSE(service.database.write([&](SqlTransaction& transaction) -> Result<> {
     service.deliver(transaction, "place_order.v1/7", 1,
@@ -218,7 +218,7 @@ constexpr SagaDefinition looking{"look.v1", look};
 
 TEST(Saga, gets_the_same_time_id_and_value_in_every_replay) {
   seen = {};
-  ExampleService service{[](Sagas& sagas) { sagas.runs(looking); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(looking); }};
   ASSERT_TRUE(service.write([](SqlTransaction& t) { looking.start(t, "1", {}); }));
   const Time begun = now();
   ASSERT_TRUE(service.write([](SqlTransaction& t) { t.run(insert_order, "1"); }));
@@ -243,7 +243,7 @@ Saga pass_the_pivot(SagaContext<Hold, Release, Sell> saga, Nothing) {
 constexpr SagaDefinition passing{"pass.v1", pass_the_pivot};
 
 TEST(Saga, undoes_nothing_behind_its_pivot) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(passing); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(passing); }};
   ASSERT_TRUE(service.write([](SqlTransaction& t) { passing.start(t, "1", {}); }));
   ASSERT_TRUE(service.take("pass.v1/1", 1, R"({"status":"done","reply":{"order":"p"}})"));
   EXPECT_EQ(service.pass(1h), 1U);
@@ -271,7 +271,7 @@ Saga live(SagaContext<Hold> saga, Nothing) {
 constexpr SagaDefinition living{"live.v1", live};
 
 TEST(Saga, has_a_frame_only_while_it_is_resumed) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(living); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(living); }};
   ASSERT_TRUE(service.write([](SqlTransaction& t) { living.start(t, "1", {}); }));
   EXPECT_EQ(frames_alive, 0);
   ASSERT_TRUE(service.take("live.v1/1", 1, R"({"status":"done","reply":{"order":"x"}})"));

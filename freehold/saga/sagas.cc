@@ -18,7 +18,6 @@ namespace {
 constexpr std::string_view state_document = "sagas";  // "open" while they run, then "closed"
 constexpr int careful_resumes = 1'000;                // after an unclean stop; a batch of replies
 constexpr std::size_t sagas_at_once = 100;
-constexpr std::size_t forgotten_at_once = 500;
 constexpr SagaStatus live[] = {SagaStatus::running, SagaStatus::parked, SagaStatus::diverged};
 
 // Calls `visit(transaction, saga)` for every live saga, a page to a snapshot.
@@ -56,29 +55,20 @@ Result<std::set<std::string>> live_types(Database& database) {
   return types;
 }
 
-Task<Result<std::size_t>> forget(Database& database, std::chrono::microseconds kept) {
-  std::size_t forgotten = 0;
-  for (std::size_t some = forgotten_at_once; some == forgotten_at_once; forgotten += some) {
-    const Time before = now() - kept;
-    FREEHOLD_CO_TRY(some, co_await database.write([before](SqlTransaction& transaction) {
-      return transaction.books().forget_sagas(before, forgotten_at_once);
-    }));
-  }
-  co_return forgotten;
-}
-
 }  // namespace
 
 class Sagas::Parts {
  public:
-  Parts(Database& of, boost::asio::any_io_executor executor, SagaOptions with)
+  Parts(Database& of, const boost::asio::any_io_executor& executor, SagaOptions with)
       : database(of),
         options(with),
         pulse(internal::SagaPulse::of(own_service())),
         runner(std::make_shared<internal::SagaRunner>(
-            of, internal::RunnerOptions{with.attempts_max, with.deaths_max, with.retry_after},
+            of,
+            internal::RunnerOptions{with.attempts_max, with.deaths_max, with.retry_after,
+                                    with.keep_ended},
             pulse)),
-        timers(std::make_shared<internal::SagaTimers>(std::move(executor), runner, pulse)) {}
+        timers(std::make_shared<internal::SagaTimers>(executor, runner, pulse)) {}
 
   Database& database;
   const SagaOptions options;
@@ -87,8 +77,8 @@ class Sagas::Parts {
   const std::shared_ptr<internal::SagaTimers> timers;
 };
 
-Sagas::Sagas(Database& database, boost::asio::any_io_executor executor, SagaOptions options)
-    : parts_(std::make_unique<Parts>(database, std::move(executor), options)) {
+Sagas::Sagas(Database& database, const boost::asio::any_io_executor& executor, SagaOptions options)
+    : parts_(std::make_unique<Parts>(database, executor, options)) {
   FREEHOLD_ASSERT(!own_service().empty(), "Sagas before set_own_service()");
 }
 
@@ -131,9 +121,7 @@ Result<> Sagas::start() {
   }));
   parts_->pulse.begin(running);
   if (was_open) parts_->runner->be_careful(careful_resumes);
-  parts_->timers->start([&database = parts_->database, kept = parts_->options.keep_ended] {
-    return forget(database, kept);
-  });
+  parts_->timers->start();
   return {};
 }
 
@@ -222,7 +210,7 @@ Task<Result<>> Sagas::retry(std::string saga) {
 }
 
 Task<Result<std::size_t>> Sagas::forget_ended() {
-  return forget(parts_->database, parts_->options.keep_ended);
+  return parts_->runner->forget_ended();
 }
 
 void Sagas::take_reply(SqlTransaction& transaction, const Delivery& delivery) {

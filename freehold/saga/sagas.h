@@ -63,7 +63,7 @@ struct SagaFinding {
 class Sagas {
  public:
   // The database must outlive it. `executor` runs the timers.
-  Sagas(Database& database, boost::asio::any_io_executor executor, SagaOptions options = {});
+  Sagas(Database& database, const boost::asio::any_io_executor& executor, SagaOptions options = {});
   Sagas(const Sagas&) = delete;
   Sagas& operator=(const Sagas&) = delete;
   ~Sagas();

@@ -12,7 +12,7 @@
 #include <stdexcept>
 
 #include "freehold/base/record.h"
-#include "freehold/saga/example_service.h"
+#include "freehold/saga/order_service_test.h"
 
 namespace freehold {
 namespace {
@@ -51,7 +51,7 @@ class ErrorRecords {
   ErrorRecords(const ErrorRecords&) = delete;
   ErrorRecords& operator=(const ErrorRecords&) = delete;
 
-  std::vector<std::string> all(ExampleService& service) {
+  std::vector<std::string> all(OrderService& service) {
     service.settle();
     const std::lock_guard lock{records_mutex};
     return records;
@@ -72,18 +72,18 @@ Saga stumble(SagaContext<Hold, Release> saga, Nothing) {
 }
 constexpr SagaDefinition stumbling{"stumble.v1", stumble};
 
-void start_stumbling(ExampleService& service) {
+void start_stumbling(OrderService& service) {
   ASSERT_TRUE(service.write([](SqlTransaction& t) { stumbling.start(t, "1", {}); }));
   ASSERT_TRUE(service.take("stumble.v1/1", 1, done));
 }
 
-std::vector<AsideEvent> attempts_of(ExampleService& service, const std::string& saga) {
+std::vector<AsideEvent> attempts_of(OrderService& service, const std::string& saga) {
   return service.database.read(
       [&](SqlTransaction& transaction) { return transaction.books().aside_of("saga", saga); });
 }
 
 TEST(Sagas, try_a_resume_that_throws_again_later_with_each_effect_once) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(stumbling); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(stumbling); }};
   faults_left = 3;
   start_stumbling(service);
   EXPECT_THAT(service.effects("x"), IsEmpty());  // all of the resume is undone …
@@ -105,7 +105,7 @@ TEST(Sagas, try_a_resume_that_throws_again_later_with_each_effect_once) {
 
 TEST(Sagas, park_a_saga_that_goes_on_failing_and_retry_it_when_they_are_told) {
   ErrorRecords recorded;
-  ExampleService service{[](Sagas& sagas) { sagas.runs(stumbling); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(stumbling); }};
   faults_left = 1'000;
   start_stumbling(service);
   for (int i = 0; i < 10; ++i) service.pass(1h);
@@ -126,7 +126,7 @@ TEST(Sagas, park_a_saga_that_goes_on_failing_and_retry_it_when_they_are_told) {
 }
 
 TEST(Sagas, retry_only_what_waits_for_a_person) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   const auto running = service.database.run(service.sagas->retry("place_order.v1/7"));
   ASSERT_FALSE(running);
@@ -137,7 +137,7 @@ TEST(Sagas, retry_only_what_waits_for_a_person) {
 }
 
 TEST(Sagas, leave_a_failing_saga_s_neighbours_whole_in_one_transaction) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(stumbling).runs(place_order); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(stumbling).runs(place_order); }};
   faults_left = 1;
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.write([](SqlTransaction& t) { stumbling.start(t, "1", {}); }));
@@ -152,7 +152,7 @@ TEST(Sagas, leave_a_failing_saga_s_neighbours_whole_in_one_transaction) {
 }
 
 TEST(Sagas, keep_an_outcome_that_comes_while_the_saga_is_parked) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(place_order); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(place_order); }};
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.write([](SqlTransaction& t) {
     t.books().end_saga("place_order.v1/7", SagaStatus::parked, "by hand");
@@ -165,7 +165,7 @@ TEST(Sagas, keep_an_outcome_that_comes_while_the_saga_is_parked) {
 }
 
 TEST(Sagas, show_why_a_saga_waits_for_a_command_that_was_set_aside) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   Delivery delivery{};
   delivery.source = "stock";
@@ -200,7 +200,7 @@ constexpr SagaDefinition other_request{"place_order.v1", place_more_units};
 
 TEST(Sagas, stop_a_saga_whose_body_asks_for_another_step_than_its_journal_holds) {
   ErrorRecords recorded;
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   service.restart_as([](Sagas& sagas) { sagas.runs(other_step); });
   ASSERT_TRUE(service.reply("7", 1));
@@ -220,7 +220,7 @@ TEST(Sagas, stop_a_saga_whose_body_asks_for_another_step_than_its_journal_holds)
 }
 
 TEST(Sagas, stop_a_saga_whose_body_ends_before_its_journal) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   service.restart_as([](Sagas& sagas) { sagas.runs(no_step); });
   EXPECT_EQ(service.pass(24h), 1U);
@@ -229,7 +229,7 @@ TEST(Sagas, stop_a_saga_whose_body_ends_before_its_journal) {
 }
 
 TEST(Sagas, report_by_check_where_another_program_differs_and_change_nothing) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   EXPECT_THAT(service.sagas->check().value(), IsEmpty());
   ASSERT_TRUE(service.reply("7", 1));
@@ -256,7 +256,7 @@ TEST(Sagas, report_by_check_where_another_program_differs_and_change_nothing) {
 }
 
 TEST(Sagas, go_on_when_only_the_contents_of_a_request_differ) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   service.restart_as([](Sagas& sagas) { sagas.runs(other_request); });
   ASSERT_TRUE(service.reply("7", 1));
@@ -264,7 +264,7 @@ TEST(Sagas, go_on_when_only_the_contents_of_a_request_differ) {
 }
 
 TEST(Sagas, are_not_ready_while_a_saga_lives_whose_type_the_program_lacks) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(place_order).runs(stumbling); }};
+  OrderService service{[](Sagas& sagas) { sagas.runs(place_order).runs(stumbling); }};
   ASSERT_TRUE(service.place("7"));
   ASSERT_TRUE(service.place("8"));
   ASSERT_TRUE(service.write([](SqlTransaction& t) { stumbling.start(t, "1", {}); }));
@@ -293,7 +293,7 @@ Saga place_anew(Checkout saga, Placement order) {
 constexpr SagaDefinition place_order_2{"place_order.v2", place_anew};
 
 TEST(Sagas, run_several_versions_of_one_saga_side_by_side) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("7"));
   service.restart_as([](Sagas& sagas) { sagas.runs(place_order).runs(place_order_2); });
   ASSERT_TRUE(service.write([](SqlTransaction& t) { place_order_2.start(t, "7", {"8"}); }));
@@ -303,7 +303,7 @@ TEST(Sagas, run_several_versions_of_one_saga_side_by_side) {
 }
 
 TEST(Sagas, name_the_peers_that_their_commands_go_to) {
-  ExampleService service;
+  OrderService service;
   EXPECT_THAT(service.sagas->peers(), ElementsAre("payment", "stock"));
   EXPECT_THAT(service.sagas->replies_from("stock").families(),
               UnorderedElementsAre("freehold.command_set_aside", "freehold.reply"));
@@ -312,8 +312,8 @@ TEST(Sagas, name_the_peers_that_their_commands_go_to) {
 // --- Counting ------------------------------------------------------------------------------------
 
 TEST(Sagas, admit_a_fixed_number_and_beyond_it_what_finishes_in_two_seconds) {
-  ExampleService service{[](Sagas& sagas) { sagas.runs(place_order); },
-                         SagaOptions{.in_flight_min = 2}};
+  OrderService service{[](Sagas& sagas) { sagas.runs(place_order); },
+                       SagaOptions{.in_flight_min = 2}};
   ASSERT_TRUE(service.sagas->start());
   EXPECT_TRUE(service.sagas->admit());
   ASSERT_TRUE(service.place("1"));
@@ -339,7 +339,7 @@ TEST(Sagas, admit_a_fixed_number_and_beyond_it_what_finishes_in_two_seconds) {
 }
 
 TEST(Sagas, count_what_is_alive_anew_at_every_start) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("1"));
   ASSERT_TRUE(service.place("2"));
   ASSERT_TRUE(service.place("3"));
@@ -352,7 +352,7 @@ TEST(Sagas, count_what_is_alive_anew_at_every_start) {
 }
 
 TEST(Sagas, forget_what_ended_a_week_ago_and_nothing_that_lives) {
-  ExampleService service;
+  OrderService service;
   ASSERT_TRUE(service.place("1"));
   ASSERT_TRUE(service.refuse("1", 1, out_of_stock));
   service.clock.advance(24h * 6);

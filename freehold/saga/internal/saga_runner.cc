@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t timers_at_once = 64;
+constexpr std::size_t forgotten_at_once = 500;
 constexpr std::chrono::microseconds delay_max = 10min;
 constexpr std::chrono::microseconds delay_of_unknown_type = 1min;
 // Why an attempt is tried again whose process died in it; followed by how often in a row.
@@ -329,6 +330,18 @@ void SagaRunner::park(SqlTransaction& transaction, AsideEvent attempt) const {
     pulse.left();
     record(Severity::error, "saga parked", {{"saga", id}, {"why", why}});
   });
+}
+
+Task<Result<std::size_t>> SagaRunner::forget_ended() {
+  const auto self = shared_from_this();
+  std::size_t forgotten = 0;
+  for (std::size_t some = forgotten_at_once; some == forgotten_at_once; forgotten += some) {
+    const Time before = now() - options_.keep_ended;
+    FREEHOLD_CO_TRY(some, co_await database_.write([before](SqlTransaction& transaction) {
+      return transaction.books().forget_sagas(before, forgotten_at_once);
+    }));
+  }
+  co_return forgotten;
 }
 
 Result<> SagaRunner::retry(SqlTransaction& transaction, std::string_view id) const {

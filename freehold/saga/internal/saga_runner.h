@@ -25,6 +25,7 @@ struct RunnerOptions {
   int attempts_max;
   int deaths_max;
   std::chrono::microseconds retry_after;
+  std::chrono::microseconds keep_ended;
 };
 
 // Resumes sagas: what the consumers of replies and the timers call. Its handlers are bodies of
@@ -59,6 +60,9 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   Task<Result<std::size_t>> try_again();
   // The next moment at which either has something to do, if there is one.
   Task<Result<std::optional<Time>>> next_due() const;
+
+  // Forgets what ended longer ago than `keep_ended`. Returns how many.
+  Task<Result<std::size_t>> forget_ended();
 
   // See Sagas::retry; the body of its transaction.
   Result<> retry(SqlTransaction& transaction, std::string_view saga) const;

@@ -22,21 +22,21 @@ constexpr std::chrono::microseconds sleep_max = 1s;
 
 }  // namespace
 
-SagaTimers::SagaTimers(asio::any_io_executor executor, std::shared_ptr<SagaRunner> runner,
+SagaTimers::SagaTimers(const asio::any_io_executor& executor, std::shared_ptr<SagaRunner> runner,
                        SagaPulse& pulse)
-    : strand_(asio::make_strand(std::move(executor))),
+    : strand_(asio::make_strand(executor)),
       runner_(std::move(runner)),
       pulse_(pulse),
       next_(strand_),
       ended_(strand_, SteadyClock::time_point::max()) {}
 
-void SagaTimers::start(EachMinute each_minute) {
+void SagaTimers::start() {
   started_ = true;
   pulse_.on_ring([weak = weak_from_this()](Time due) {
     const auto self = weak.lock();
     if (self) asio::post(self->strand_, [self, due] { self->ring(due); });
   });
-  asio::co_spawn(strand_, run(shared_from_this(), std::move(each_minute)), asio::detached);
+  asio::co_spawn(strand_, run(shared_from_this()), asio::detached);
 }
 
 void SagaTimers::ring(Time due) {
@@ -46,7 +46,7 @@ void SagaTimers::ring(Time due) {
 
 // From before the books are read until the sleep begins, every commit that sets a timer rings; so
 // none falls between what was read and what is armed.
-Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self, EachMinute each_minute) {
+Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
   Deadline next_minute = deadline_in(1min);
   while (!self->stopping_) {
     self->rung_ = Time::max();
@@ -55,7 +55,8 @@ Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self, EachMinute each_minute)
     if (!due) record(Severity::warning, "saga timers wait", {{"why", due.error().text()}});
     if (self->stopping_) break;
     if (SteadyClock::now() >= next_minute) {
-      (void)co_await each_minute();  // what is not forgotten now is next time
+      // What is not forgotten now is next time.
+      (void)co_await self->runner_->forget_ended();
       next_minute = deadline_in(1min);
     }
     const Time wake_at = std::min({due ? *due : Time::max(), self->rung_, now() + sleep_max});

@@ -5,7 +5,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <functional>
 #include <memory>
 
 #include "freehold/base/clock.h"
@@ -20,13 +19,11 @@ namespace freehold::internal {
 // instance set the timer, the calendar was set), the loop looks again after a second.
 class SagaTimers : public std::enable_shared_from_this<SagaTimers> {
  public:
-  SagaTimers(boost::asio::any_io_executor executor, std::shared_ptr<SagaRunner> runner,
+  SagaTimers(const boost::asio::any_io_executor& executor, std::shared_ptr<SagaRunner> runner,
              SagaPulse& pulse);
 
-  using EachMinute = std::function<Task<Result<std::size_t>>()>;
-
-  // Once. `each_minute` is awaited by the loop once a minute.
-  void start(EachMinute each_minute);
+  // Once. Once a minute the loop forgets what ended long ago, as well.
+  void start();
 
   // Returns when the loop has ended; without start() at once. Twice is once.
   Task<> stop();
@@ -34,7 +31,7 @@ class SagaTimers : public std::enable_shared_from_this<SagaTimers> {
  private:
   using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
 
-  static Task<> run(std::shared_ptr<SagaTimers> self, EachMinute each_minute);
+  static Task<> run(std::shared_ptr<SagaTimers> self);
   static Task<> end_run(std::shared_ptr<SagaTimers> self);
   Task<Result<Time>> fire_all();
   void ring(Time due);

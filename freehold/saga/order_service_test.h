@@ -31,11 +31,11 @@ struct LoggedCommand {
 };
 BOOST_DESCRIBE_STRUCT(LoggedCommand, (), (type, requestid, subject))
 
-class ExampleService {
+class OrderService {
  public:
   using Parts = std::function<void(Sagas&)>;
 
-  explicit ExampleService(
+  explicit OrderService(
       Parts parts = [](Sagas& sagas) { sagas.runs(place_order); }, SagaOptions options = {})
       : parts_(std::move(parts)), options_(options) {
     set_own_service("order");
