@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/base/planted_bug.h"
 #include "freehold/base/record.h"
 
 namespace freehold {
@@ -59,6 +60,7 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
   }));
 
   consumer.on_family(of.family, [copy](SqlTransaction& transaction, const Delivery& delivery) {
+    if (FREEHOLD_PLANTED_BUG("replica.update_lost")) return;
     copy->program.apply(transaction, copy->program.table.name, delivery);
   });
   consumer.rebuild_on_divergence(

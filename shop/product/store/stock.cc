@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "freehold/base/clock.h"
+#include "freehold/base/planted_bug.h"
 #include "shop/product/domain/catalogue.h"
 
 namespace product {
@@ -123,8 +124,11 @@ bool release(SqlTransaction& transaction, ReservationId id) {
     return false;
   }
   if (reservation->state == ReservationState::released) return false;
-  change_each(transaction, reservation->lines,
-              reservation->state == ReservationState::held ? unreserve_units : return_units);
+  const auto& give_back =
+      FREEHOLD_PLANTED_BUG("stock.return_not_counted") ? add_stock : return_units;
+  if (!FREEHOLD_PLANTED_BUG("stock.release_forgets_units"))
+    change_each(transaction, reservation->lines,
+                reservation->state == ReservationState::held ? unreserve_units : give_back);
   transaction.run(set_reservation, id, ReservationState::released);
   return true;
 }
