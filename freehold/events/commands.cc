@@ -9,6 +9,7 @@
 #include "freehold/events/commands.h"
 
 #include "freehold/base/assert.h"
+#include "freehold/base/planted_bug.h"
 
 namespace freehold {
 namespace {
@@ -76,6 +77,7 @@ Consumer Commands::from(std::string caller) const {
                                               const Delivery& delivery) {
            const Result<std::string> answer =
                transaction.attempt([&] { return answered(transaction, command, delivery); });
+           if (FREEHOLD_PLANTED_BUG("commands.reply_lost")) return;
            if (!delivery.request_id.empty())
              append_to_sender(transaction, delivery, "freehold.reply.v1",
                               reply_to(delivery, answer));

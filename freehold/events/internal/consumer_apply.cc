@@ -11,6 +11,7 @@
 
 #include "freehold/base/crash_point.h"
 #include "freehold/base/errors.h"
+#include "freehold/base/planted_bug.h"
 #include "freehold/base/record.h"
 #include "freehold/events/internal/consumer_run.h"
 
@@ -114,7 +115,11 @@ Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& 
 }
 
 Result<> ConsumerLoop::Run::move_cursor(SqlTransaction& transaction, Batch& batch) const {
-  batch.fenced = !transaction.books().move_cursor(name_, batch.taken.from, batch.taken.to, epoch_);
+  EventId from = batch.taken.from;
+  EventId to = batch.taken.to;
+  if (FREEHOLD_PLANTED_BUG("consumer.cursor_behind_effects"))
+    to = std::exchange(from, transaction.books().cursor(name_, from.partition)->at);
+  batch.fenced = !transaction.books().move_cursor(name_, from, to, epoch_);
   if (batch.fenced) return Error{errors::not_the_owner, name_};
   FREEHOLD_CRASH_POINT("consumer.after_cursor");
   return {};
