@@ -26,9 +26,9 @@ void submit_for(Handler handler, Database& database, Urgency urgency, Body body)
 
 }  // namespace
 
-Task<Result<>> run_in_lane(Database& database, Urgency urgency, Body body) {
-  const auto initiate = [&database, urgency](auto handler, Body submitted) {
-    submit_for(std::move(handler), database, urgency, std::move(submitted));
+Task<Result<>> run_in_lane(Database* database, Urgency urgency, Body body) {
+  const auto initiate = [database, urgency](auto handler, Body submitted) {
+    submit_for(std::move(handler), *database, urgency, std::move(submitted));
   };
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
                                                  void(Result<>)>(

@@ -23,6 +23,9 @@
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/temporary_database.h"
 
+// NOLINTBEGIN(cppcoreguidelines-avoid-reference-coroutine-parameters): each test waits for its
+// tasks
+
 namespace freehold {
 namespace {
 
@@ -36,7 +39,7 @@ Task<> keep(Task<T> task, std::optional<T>& value) {
 }
 
 class DatabaseTest : public ::testing::Test {
- protected:
+ public:
   DatabaseTest() : work_(context_.get_executor()), thread_([this] { context_.run(); }) { open(); }
   ~DatabaseTest() override {
     database_.reset();
@@ -44,6 +47,7 @@ class DatabaseTest : public ::testing::Test {
     thread_.join();
   }
 
+ protected:
   void open(int checkpoint_pages = 4000) {
     database_.reset();
     auto opened = SqliteDatabase::open({.directory = directory_.path() / "data",
@@ -130,6 +134,7 @@ TEST_F(DatabaseTest, a_coroutine_goes_on_where_it_ran) {
 TEST_F(DatabaseTest, a_stop_ends_every_wait) {
   std::vector<std::optional<Result<std::string>>> outcomes(1000);
   std::vector<std::future<void>> waits;
+  waits.reserve(outcomes.size());
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     waits.push_back(boost::asio::co_spawn(
         context_, keep(write_note(*database_, static_cast<std::int64_t>(i), "x"), outcomes[i]),
@@ -178,6 +183,7 @@ TEST_F(DatabaseTest, no_update_of_many_writers_is_lost) {
   ASSERT_TRUE(run(write_note(*database_, 1, "0")));
   std::atomic<int> failures = 0;
   std::vector<std::future<void>> writers;
+  writers.reserve(50);
   for (int i = 0; i < 50; ++i)
     writers.push_back(boost::asio::co_spawn(context_, increments(*database_, 20, failures),
                                             boost::asio::use_future));
@@ -278,3 +284,5 @@ TEST_F(DatabaseTest, the_log_is_emptied_beside_writers_and_readers) {
 
 }  // namespace
 }  // namespace freehold
+
+// NOLINTEND(cppcoreguidelines-avoid-reference-coroutine-parameters)

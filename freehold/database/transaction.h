@@ -23,11 +23,11 @@ namespace freehold {
 // What a body returns, as a Result: T and Result<T> both become Result<T>.
 template <class T>
 struct AsResult {
-  using type = Result<T>;
+  using type = Result<T>;  // NOLINT(readability-identifier-naming): as in <type_traits>
 };
 template <class T>
 struct AsResult<Result<T>> {
-  using type = Result<T>;
+  using type = Result<T>;  // NOLINT(readability-identifier-naming): as in <type_traits>
 };
 
 // One transaction of a service's own database, as a body sees it: what every kind of database has.

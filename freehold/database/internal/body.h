@@ -23,28 +23,28 @@ struct BodyOutcome {
                 "once, so it must not be mutable");
 
   template <bool IsConst>
-  struct Returned {
-    using type = std::invoke_result_t<const Body&, SqlTransaction&>;
+  struct Called {
+    using Type = std::invoke_result_t<const Body&, SqlTransaction&>;
   };
   template <>
-  struct Returned<false> {
-    using type = void;
+  struct Called<false> {
+    using Type = void;
   };
-  using returned = typename Returned<is_const>::type;
+  using Value = typename Called<is_const>::Type;
 
-  static constexpr bool is_coroutine = MadeByCoroutine<returned, Body>;
+  static constexpr bool is_coroutine = MadeByCoroutine<Value, Body>;
   static_assert(!is_coroutine,
                 "a transaction body is no coroutine: it cannot wait for anybody while its "
                 "transaction is open");
-  static_assert(!std::is_reference_v<returned>,
+  static_assert(!std::is_reference_v<Value>,
                 "a transaction body returns a value: what it refers to may be gone");
 
-  static constexpr bool can_run = is_const && !is_coroutine && !std::is_reference_v<returned>;
-  using type = typename AsResult<std::conditional_t<can_run, returned, void>>::type;
+  static constexpr bool can_run = is_const && !is_coroutine && !std::is_reference_v<Value>;
+  using Type = typename AsResult<std::conditional_t<can_run, Value, void>>::type;
 };
 
 template <class Body>
-using BodyResult = typename BodyOutcome<Body>::type;
+using BodyResult = typename BodyOutcome<Body>::Type;
 
 // Calls what returns T, Result<T> or nothing, and returns it as a Result.
 template <class Outcome, class Callable, class... Arguments>

@@ -13,7 +13,7 @@ namespace internal {
 
 // Submits the body as a job of that urgency, waits for its outcome and goes on where the caller
 // ran.
-Task<Result<>> run_in_lane(Database& database, Urgency urgency,
+Task<Result<>> run_in_lane(Database* database, Urgency urgency,
                            std::move_only_function<Result<>(SqlTransaction&)> body);
 
 // A body and what it returned last. Owned by the job and by the coroutine that waits for it
@@ -38,7 +38,7 @@ Task<internal::BodyResult<Body>> Database::write(Body body) {
     const std::shared_ptr<internal::RunningBody<Body>> running{
         new internal::RunningBody<Body>{std::move(body), std::nullopt}};
     const Result<> done = co_await internal::run_in_lane(
-        *this, Urgency::request,
+        this, Urgency::request,
         [running](SqlTransaction& transaction) { return running->run(transaction); });
     if (!done) co_return done.error();
     co_return *std::move(running->outcome);

@@ -140,7 +140,7 @@ int SqliteConnection::command(std::string_view text) {
   return result;
 }
 
-void SqliteConnection::run(std::string_view text) {
+void SqliteConnection::run(std::string_view text) const {
   const int result = sqlite3_exec(handle(), std::string{text}.c_str(), nullptr, nullptr, nullptr);
   if (result != SQLITE_OK) fail(result, text);
 }
@@ -190,7 +190,7 @@ void SqliteConnection::check_usable() const {
     throw DatabaseFault(errors::read_too_long, "the read has no time left");
 }
 
-bool SqliteConnection::checkpoint(int mode) {
+bool SqliteConnection::checkpoint(int mode) const {
   int in_log = 0;
   int in_file = 0;
   const int result = sqlite3_wal_checkpoint_v2(handle(), nullptr, mode, &in_log, &in_file);

@@ -93,7 +93,7 @@ class SqliteConnection {
 
   // The driver's own commands: BEGIN, COMMIT, pragmas. Returns SQLite's result.
   int command(std::string_view text);
-  void run(std::string_view text);             // throws
+  void run(std::string_view text) const;       // throws
   std::int64_t number(std::string_view text);  // the first column of the first row
   std::string word(std::string_view text);     // as text
 
@@ -108,7 +108,7 @@ class SqliteConnection {
   void end_uses();
 
   // PASSIVE or TRUNCATE (SQLite's numbers): whether all of the write-ahead log is in the file.
-  bool checkpoint(int mode);
+  bool checkpoint(int mode) const;
 
   [[noreturn]] void fail(int result, std::string_view text) const;
 

@@ -76,8 +76,10 @@ class Child {
     process_ = ::fork();
     if (process_ == 0) {
       ::dup2(ends[1], pipe_in_child);
-      ::setenv(directory_variable, directory.c_str(), 1);
-      if (!crash_at.empty()) ::setenv("FREEHOLD_CRASH_AT", crash_at.c_str(), 1);
+      ::setenv(directory_variable, directory.c_str(),
+               1);  // NOLINT(concurrency-mt-unsafe): one thread
+      if (!crash_at.empty())
+        ::setenv("FREEHOLD_CRASH_AT", crash_at.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
       ::execl("/proc/self/exe", "child", "--gtest_filter=CrashChild.*", "--gtest_brief=1",
               "--gtest_also_run_disabled_tests", nullptr);
       ::_exit(1);
@@ -89,7 +91,7 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child() { ::close(pipe_); }
 
-  void kill() { ::kill(process_, SIGKILL); }
+  void kill() const { ::kill(process_, SIGKILL); }
 
   // Reads acknowledgements until there are `count`, or until the child is dead.
   void read_acknowledged(std::size_t count) {
