@@ -71,12 +71,14 @@ std::int64_t sequence_at(Time at) {
 // A sequence that an undone transaction took stays unused; it is only said that they grow. They do
 // so even after all answers were forgotten, so an index that still names an old one finds nothing.
 std::uint64_t SqlBooks::remember_answer(const StoredAnswer& answer) {
-  if (!newest_answer_) newest_answer_ = sql_.first(newest_sequence).value();
-  newest_answer_ = std::max(*newest_answer_ + 1, sequence_at(answer.at));
-  sql_.run(insert_answer, *newest_answer_, answer.scope, answer.key,
+  const std::int64_t newest =
+      newest_answer_ ? *newest_answer_ : sql_.first(newest_sequence).value_or(0);
+  const std::int64_t sequence = std::max(newest + 1, sequence_at(answer.at));
+  newest_answer_ = sequence;
+  sql_.run(insert_answer, sequence, answer.scope, answer.key,
            internal::column_of_bits(answer.request_hash), answer.status, answer.body,
            answer.location, answer.at);
-  return static_cast<std::uint64_t>(*newest_answer_);
+  return static_cast<std::uint64_t>(sequence);
 }
 
 std::vector<StoredAnswer> SqlBooks::answers_after(std::uint64_t sequence, Time since,
