@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the product and the order service have written down, read from backups of their databases.
+
+This is the checker's own reading: it knows the tables and the log's format, and shares no code with
+the services. It reads partition 0, the only one that the logs under test have; there a place is a
+position.
+"""
+
+import contextlib
+import json
+import sqlite3
+import uuid
+from collections import namedtuple
+from dataclasses import dataclass, field
+
+Product = namedtuple("Product", "id name amount_minor currency sale version")
+Stock = namedtuple("Stock", "product_id on_hand reserved sold returned")
+Line = namedtuple("Line", "product_id quantity unit_price_minor line_total_minor product_version")
+Event = namedtuple("Event", "position stamp type subject in_reply_to data")
+Cursor = namedtuple("Cursor", "consumer position stamp")
+
+
+@dataclass
+class Log:
+    log_id: str = ""
+    head: int = 0
+    low: int = 0
+    events: list = field(default_factory=list)
+    cursors: dict = field(default_factory=dict)  # consumer → its Cursor
+    aside: list = field(default_factory=list)  # consumer, key and why of events set aside
+
+
+@dataclass
+class ProductBooks:
+    log: Log = field(default_factory=Log)
+    products: dict = field(default_factory=dict)
+    stocks: dict = field(default_factory=dict)
+    adjusted: dict = field(default_factory=dict)  # product → the sum of its adjustments
+    reservations: dict = field(default_factory=dict)  # order → (state, {product: quantity})
+
+
+@dataclass
+class Order:
+    id: str
+    status: str
+    lines: list
+    total_minor: int = 0
+    settled: bool = True  # confirmed or rejected at some time
+    customer: str = ""
+
+    @property
+    def was_confirmed(self):
+        return self.status == "confirmed" or (self.status == "cancelled" and self.settled)
+
+
+@dataclass
+class OrderBooks:
+    log: Log = field(default_factory=Log)
+    orders: dict = field(default_factory=dict)
+    replica: dict = field(default_factory=dict)
+    answers: list = field(default_factory=list)  # (scope, key, order) of idempotent requests
+    live_sagas: list = field(default_factory=list)  # (id, status, why)
+
+
+@contextlib.contextmanager
+def _open(backup):
+    database = sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _id(blob):
+    return str(uuid.UUID(bytes=blob))
+
+
+def _read_log(database):
+    log = Log()
+    (log.log_id,) = database.execute("select log_id from freehold_log").fetchone()
+    log.head, log.low = database.execute(
+        "select position, low_position from freehold_head where partition = 0").fetchone()
+    for place, stamp, text in database.execute(
+            "select place, stamp, json from freehold_event order by place"):
+        event = json.loads("{" + text + "}")
+        log.events.append(Event(place, stamp, event["type"], event["subject"],
+                                event.get("inreplyto"), event.get("data")))
+    for row in database.execute("select consumer, position, stamp from freehold_cursor"):
+        log.cursors[row[0]] = Cursor(*row)
+    log.aside = database.execute("select consumer, key, why from freehold_aside").fetchall()
+    return log
+
+
+def _read_products(database, query):
+    products = (Product(_id(row[0]), *row[1:]) for row in database.execute(query))
+    return {product.id: product for product in products}
+
+
+def read_product_books(backup):
+    with _open(backup) as database:
+        books = ProductBooks(_read_log(database), _read_products(
+            database, "select id, name, price_amount_minor, price_currency, sale, version "
+            "from product"))
+        for row in database.execute(
+                "select product_id, on_hand, reserved, sold, returned from stock"):
+            books.stocks[_id(row[0])] = Stock(_id(row[0]), *row[1:])
+        for product, total in database.execute(
+                "select product_id, sum(delta) from stock_adjustment group by product_id"):
+            books.adjusted[_id(product)] = total
+        for order, state, lines in database.execute("select id, state, lines from reservation"):
+            books.reservations[_id(order)] = (state, {
+                line["product_id"]: line["quantity"] for line in json.loads(lines)})
+    return books
+
+
+def read_order_books(backup):
+    with _open(backup) as database:
+        books = OrderBooks(_read_log(database), replica=_read_products(
+            database, "select id, name, price_amount_minor, price_currency, sale, version "
+            "from product_replica where freehold_deleted = 0"))
+        for row in database.execute("select id, status, lines, total_amount_minor, settled_at, "
+                                    "customer_id from customer_order order by id"):
+            lines = [Line(*(line[name] for name in Line._fields)) for line in json.loads(row[2])]
+            books.orders[_id(row[0])] = Order(_id(row[0]), row[1], lines, row[3],
+                                              row[4] is not None, _id(row[5]))
+        for scope, key, location in database.execute(
+                "select scope, key, location from freehold_answer"):
+            books.answers.append((scope, key, location.rpartition("/")[2]))
+        books.live_sagas = database.execute(
+            "select id, status, why from freehold_saga where ended = 0").fetchall()
+    return books

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three services as processes of ours, without a gateway and without a supervisor: a test that
+kills, stops or restores one decides itself when it runs again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from system_tests.local.free_ports import first_of_free_ports
+from system_tests.running.api import Api, Unanswered, expect, new_email
+from system_tests.running.waiting import until
+from system_tests.running.whole_shop import BUILD, REPOSITORY, is_ready
+
+sys.path.insert(0, str(REPOSITORY / "deploy/local"))
+import topology  # noqa: E402
+
+NAMES = ("user", "product", "order")
+STOPPED_WITHIN_S = 30
+
+
+class Services:
+    """All three run when the constructor returns. close() ends them and removes their data."""
+
+    def __init__(self, environment=None):
+        self._scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
+        self._place = topology.Place(Path(self._scratch.name), BUILD, first_of_free_ports())
+        self._layout = topology.read()
+        self._environment = {**os.environ, **(environment or {})}
+        self._processes = {}
+        self._backups = 0
+        self._place.logs.mkdir()
+        topology.generate(self._layout, self._place)
+        try:
+            for name in NAMES:
+                self.start(name)
+            for name in NAMES:
+                self.until_ready(name)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        for name in list(self._processes):
+            self.kill(name)
+        self._scratch.cleanup()
+
+    # ---- processes
+
+    def start(self, name, environment=None):
+        """For the main thread: a process ends with the thread that started it."""
+        with open(self.log(name), "ab") as log:
+            self._processes[name] = subprocess.Popen(
+                ["/usr/bin/setpriv", "--pdeathsig", "KILL", *self._program(name)],
+                stdout=log, stderr=log, env={**self._environment, **(environment or {})})
+
+    def until_ready(self, name):
+        def ready():
+            code = self._processes[name].poll()
+            if code is not None:
+                raise AssertionError(f"{name} ended with {code}:\n{self.log(name).read_text()}")
+            return is_ready(self.port(name))
+        until(ready, f"{name} is ready")
+
+    def kill(self, name):
+        self._end(name, signal.SIGKILL)
+
+    def stop(self, name):
+        self._end(name, signal.SIGTERM)
+
+    def _end(self, name, number):
+        process = self._processes.pop(name)
+        process.send_signal(number)
+        process.wait(STOPPED_WITHIN_S)
+
+    def is_running(self, name):
+        return name in self._processes and self._processes[name].poll() is None
+
+    def pid(self, name):
+        return self._processes[name].pid
+
+    # ---- what a person has: ports, records, commands, backups
+
+    def port(self, name):
+        return self._layout.port(self._place, name)
+
+    def data(self, name):
+        return self._place.data / name
+
+    def log(self, name):
+        return self._place.logs / f"{name}.log"
+
+    def _program(self, name, *words):
+        return [self._place.program(name), "--config", self._place.configuration(name), *words]
+
+    def command(self, name, *words):
+        """An operator command's output; AssertionError if it does not succeed."""
+        done = subprocess.run(self._program(name, *words), capture_output=True, text=True,
+                              check=False, timeout=60, env=self._environment)
+        if done.returncode != 0:
+            raise AssertionError(f"{name} {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def backup(self, name):
+        """A new backup's path. It lies in the service's own directory: it may write nowhere else."""
+        self._backups += 1
+        file = self.data(name) / f"backup-{self._backups}.sqlite"
+        self.command(name, "backup", str(file))
+        return file
+
+    def restore(self, name, backup):
+        """Puts a backup in the place of the database of a service that does not run."""
+        database = self.data(name) / "database.sqlite"
+        for file in database.parent.glob("database.sqlite*"):
+            file.unlink()
+        shutil.copy(backup, database)
+        database.chmod(0o600)
+
+    def metric(self, name, sample):
+        """The value of one sample, as `freehold_sagas{status="running"}`."""
+        for line in Api(self.port(name)).get("/metrics").text.splitlines():
+            if line.startswith(sample + " "):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"{name} has no metric {sample}")
+
+    # ---- people
+
+    def customer(self):
+        """The access token of a new customer."""
+        return self._log_in(self._registered())
+
+    def admin(self):
+        """The access token of a new administrator."""
+        email = self._registered()
+        self.command("user", "make-admin", email)
+        return self._log_in(email)
+
+    def _registered(self):
+        email = new_email()
+        expect(201, Api(self.port("user")).register(email))
+        return email
+
+    def _log_in(self, email):
+        return expect(201, Api(self.port("user")).log_in(email))["access_token"]
+
+
+def answered(ask, what):
+    """The answer of ask(), which is repeated while there is none, or one that says: try again."""
+    def once():
+        try:
+            answer = ask()
+        except Unanswered:
+            return None
+        return None if answer.status in (429, 503, 504) else answer
+    return until(once, f"an answer to {what}", every_s=0.05)
