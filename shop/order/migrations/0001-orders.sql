@@ -1,6 +1,7 @@
 -- expand
 -- Orders, whole in one row. `lines` is JSON: name, price and version of each product as they were
--- when the order was placed. `delivery_address` is personal and is emptied when its owner is erased.
+-- when the order was placed. `delivery_address` is personal; it is emptied when its owner is
+-- erased.
 create table customer_order (
   id blob primary key,
   customer_id blob not null,

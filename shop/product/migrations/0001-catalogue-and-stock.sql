@@ -1,6 +1,7 @@
 -- expand
 -- The catalogue. `version` counts changes of these columns, never of stock.
--- `number` is this database's own short name of a product, for the search index; nobody else sees it.
+-- `number` is this database's own short name of a product, for the search index; nobody else sees
+-- it.
 create table product (
   number integer primary key,
   id blob not null unique,

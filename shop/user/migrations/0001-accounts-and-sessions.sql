@@ -1,6 +1,7 @@
 -- expand
 -- Accounts. Everything personal that the shop keeps of its customers is in the columns email, name,
--- phone and addresses of this table (addresses of orders apart); an erased account's row is deleted.
+-- phone and addresses of this table (addresses of orders apart); an erased account's row is
+-- deleted.
 create table account (
   id blob primary key,
   email text not null unique,  -- lower case
