@@ -55,7 +55,7 @@ TEST_F(SqlBooksDeathTest, a_process_killed_while_it_seals_leaves_neither_events_
           install_crash_point_hook(die_at_deadly_point);
           open(options());
           (void)append_one();
-          std::exit(0);
+          std::_Exit(0);
         },
         testing::KilledBySignal(SIGKILL), "")
         << point;

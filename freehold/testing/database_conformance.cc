@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <future>
-#include <ostream>
 #include <semaphore>
 
 #include "freehold/base/errors.h"
@@ -30,8 +29,8 @@ std::future<Result<>> submit(Database& database, std::function<Result<>(SqlTrans
 
 }  // namespace
 
-void PrintTo(const DatabaseKind& kind, std::ostream* out) {
-  *out << kind.name;
+std::ostream& operator<<(std::ostream& out, const DatabaseKind& kind) {
+  return out << kind.name;
 }
 
 std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& kind) {
@@ -80,11 +79,13 @@ std::vector<Result<>> DatabaseConformance::write_together(const std::vector<Body
   });
   EXPECT_TRUE(held->try_acquire_for(patience)) << "the lane does not run";
   std::vector<std::future<Result<>>> futures;
+  futures.reserve(bodies.size());
   for (const Body& body : bodies) futures.push_back(submit(database(), body));
   open->set_value();
   EXPECT_TRUE(outcome_of(gate));
 
   std::vector<Result<>> outcomes;
+  outcomes.reserve(futures.size());
   for (auto& future : futures) outcomes.push_back(outcome_of(future));
   return outcomes;
 }

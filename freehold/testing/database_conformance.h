@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -42,19 +43,20 @@ struct DatabaseKind {
   std::function<std::unique_ptr<DatabaseUnderTest>(std::uint32_t log_partitions)> make;
 };
 
-void PrintTo(const DatabaseKind& kind, std::ostream* out);
+std::ostream& operator<<(std::ostream& out, const DatabaseKind& kind);
 std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& kind);
 
 // A database with a log of four partitions, fresh for each case. Every wait of the suite ends after
 // 30 s with a failure.
 class DatabaseConformance : public testing::TestWithParam<DatabaseKind> {
+ public:
+  DatabaseConformance();
+  ~DatabaseConformance() override;
+
  protected:
   using Body = std::function<Result<>(SqlTransaction&)>;
 
   static constexpr std::uint32_t log_partitions = 4;
-
-  DatabaseConformance();
-  ~DatabaseConformance() override;
 
   Database& database() { return under_test_->database(); }
   void reopen();

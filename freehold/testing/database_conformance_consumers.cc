@@ -81,6 +81,7 @@ TEST_P(DatabaseConformance, a_cursor_and_its_effect_are_moved_once_by_whoever_is
   std::atomic<int> moved = 0;
   {
     std::vector<std::thread> owners;
+    owners.reserve(4);
     for (int owner = 0; owner < 4; ++owner)
       owners.emplace_back([&] {
         for (std::uint64_t position = 0; position < 20; ++position) {
@@ -120,6 +121,7 @@ TEST_P(DatabaseConformance, a_lease_is_kept_by_its_owner_and_taken_by_another_wh
 TEST_P(DatabaseConformance, of_owners_that_race_for_a_lease_one_gets_it) {
   std::atomic<int> got = 0;
   std::vector<std::thread> owners;
+  owners.reserve(4);
   for (int owner = 0; owner < 4; ++owner)
     owners.emplace_back([&, owner] {
       if (in_books([=](Books& books) {
@@ -174,6 +176,7 @@ AsideEvent aside(std::string key, std::uint64_t position, Time next_try) {
 
 std::vector<std::uint64_t> positions(const std::vector<AsideEvent>& events) {
   std::vector<std::uint64_t> positions;
+  positions.reserve(events.size());
   for (const AsideEvent& event : events) positions.push_back(event.id.position);
   return positions;
 }

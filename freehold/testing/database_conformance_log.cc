@@ -28,12 +28,14 @@ std::uint32_t partition_of(std::string_view key) {
 
 std::vector<std::uint64_t> positions(const std::vector<StoredEvent>& events) {
   std::vector<std::uint64_t> positions;
+  positions.reserve(events.size());
   for (const StoredEvent& event : events) positions.push_back(event.id.position);
   return positions;
 }
 
 std::vector<std::string> bodies(const std::vector<StoredEvent>& events) {
   std::vector<std::string> bodies;
+  bodies.reserve(events.size());
   for (const StoredEvent& event : events) bodies.push_back(event.json);
   return bodies;
 }
@@ -73,12 +75,14 @@ TEST_P(DatabaseConformance, readers_beside_many_writers_never_see_a_gap_or_an_or
   std::vector<std::vector<LogReading>> seen(readers);
   {
     std::vector<std::thread> reading;
+    reading.reserve(readers);
     for (int r = 0; r < readers; ++r)
       reading.emplace_back([&, r] {
         seen[static_cast<std::size_t>(r)] =
             read_until(database(), log_partitions, "reader " + std::to_string(r), writers_ended);
       });
     std::vector<std::thread> writing;
+    writing.reserve(writers);
     for (int w = 0; w < writers; ++w)
       writing.emplace_back([&, w] {
         for (int round = 0; round < rounds; ++round) {
@@ -111,8 +115,9 @@ TEST_P(DatabaseConformance, readers_beside_many_writers_never_see_a_gap_or_an_or
 
 TEST_P(DatabaseConformance, a_batch_has_one_stamp_and_the_order_in_which_it_was_submitted) {
   std::vector<Body> batch;
+  batch.reserve(20);
   for (int i = 0; i < 20; ++i)
-    batch.push_back([i](SqlTransaction& transaction) -> Result<> {
+    batch.emplace_back([i](SqlTransaction& transaction) -> Result<> {
       transaction.append(plain_event("same", i));
       if (i % 4 == 3) return errors::precondition_failed;
       return {};

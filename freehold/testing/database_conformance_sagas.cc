@@ -42,6 +42,7 @@ JournalEntry waiting(int step, Time due = {}) {
 
 std::vector<std::string> ids(const std::vector<SagaRecord>& sagas) {
   std::vector<std::string> ids;
+  ids.reserve(sagas.size());
   for (const SagaRecord& saga : sagas) ids.push_back(saga.id);
   return ids;
 }

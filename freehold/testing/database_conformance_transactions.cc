@@ -178,8 +178,9 @@ TEST_P(DatabaseConformance, neighbours_in_a_batch_do_not_feel_refusals_and_fault
   enum Kind { succeeds, is_refused_first, is_refused_late, throws_late, breaks_a_constraint };
   constexpr int kinds = 5, bodies_count = 40;
   std::vector<Body> bodies;
+  bodies.reserve(bodies_count);
   for (int i = 0; i < bodies_count; ++i)
-    bodies.push_back([i](SqlTransaction& transaction) -> Result<> {
+    bodies.emplace_back([i](SqlTransaction& transaction) -> Result<> {
       if (i % kinds == is_refused_first) return errors::precondition_failed;
       transaction.run(insert_cell, i, i);
       transaction.append(plain_event("s", i));
@@ -226,8 +227,9 @@ TEST_P(DatabaseConformance, a_commit_that_fails_gives_no_position_away_and_hurts
   static constexpr sql::Change<void(int)> insert_orphan{
       "insert into child (id, parent) values ($1, -1)"};
   std::vector<Body> bodies;
+  bodies.reserve(5);
   for (int i = 0; i < 5; ++i)
-    bodies.push_back([i](SqlTransaction& transaction) -> Result<> {
+    bodies.emplace_back([i](SqlTransaction& transaction) -> Result<> {
       transaction.run(insert_cell, i, i);
       transaction.append(plain_event("s", i));
       if (i == 2) transaction.run(insert_orphan, i);
