@@ -42,10 +42,12 @@ Service::Service(std::string name, int argc, char** argv)
   if (configuration->command == std::vector<std::string>{"help"})
     std::exit(0);  // NOLINT(concurrency-mt-unsafe)
   parts_->configuration = *std::move(configuration);
-  if (is_reference(parts_->configuration.command))
+  if (is_reference(parts_->configuration.command)) {
     parts_->configuration.data = make_scratch_directory();
-  else
+    parts_->configuration.trust = parts_->configuration.data / "trust";
+  } else {
     send_records(parts_->name, parts_->configuration.log_level);
+  }
   set_own_service(parts_->name);
 }
 
@@ -204,6 +206,7 @@ void Service::Parts::confine_process() {
   confinement = *std::move(confined);
   for (const std::string& missing : confinement.not_held)
     record(Severity::warning, "this kernel cannot confine everything", {{"not_held", missing}});
+  probe_confinement();
 }
 
 void Service::Parts::open_database(std::span<const Migration> steps) {
