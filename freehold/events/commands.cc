@@ -3,8 +3,8 @@
 // The data of what Commands appends:
 //
 //   freehold.reply.v1              {"status":"done","command":"<type>","reply":{…}}
-//                                  {"status":"refused","command":"<type>","error":{"service","name",
-//                                   "kind","sentence","detail"}}
+//                                  {"status":"refused","command":"<type>",
+//                                   "error":{"service","name","kind","sentence","detail"}}
 //   freehold.command_set_aside.v1  {"command":"<type>","why":"…"}
 #include "freehold/events/commands.h"
 

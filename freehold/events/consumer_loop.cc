@@ -228,12 +228,10 @@ Task<Result<>> ConsumerLoop::Run::rebuild() {
   const auto self = shared_from_this();
   if (!consumer_.rebuild()) co_return Error{errors::not_found, name_ + " has no way to begin anew"};
   co_await stop();
-  const Result<> rebuilt = co_await consumer_.rebuild()("asked for");
-  if (rebuilt) {
-    notes_ = {};
-    FREEHOLD_CO_TRY(co_await database_.write(
-        [this](SqlTransaction& transaction) { write_notes(transaction, notes_); }));
-  }
+  Result<> rebuilt = co_await consumer_.rebuild()("asked for");
+  if (rebuilt)
+    rebuilt = co_await database_.write(
+        [this](SqlTransaction& transaction) { write_notes(transaction, {}); });
   start();
   co_return rebuilt;
 }

@@ -85,7 +85,8 @@ class ConsumerLoop {
   void start();
 
   // Ends: nothing more is read, what was handed to the database is awaited, and a clean stop is
-  // noted. Afterwards start() may begin anew.
+  // noted. Takes answer_timeout at most while the source is being asked what its log is. Afterwards
+  // start() may begin anew.
   Task<> stop();
 
   ConsumerStatus status() const;
@@ -93,11 +94,12 @@ class ConsumerLoop {
 
   // For a person, after a restored source was looked at: sets the cursors to the last place that
   // this consumer and the source's log have in common, and goes on. What came between is gone, or
-  // comes a second time. Refused: log_truncated (the common place is no longer kept); or the source
-  // or database cannot be asked.
+  // comes a second time. Fails with log_truncated (the common place is no longer kept), or when the
+  // source or the database cannot be asked; then nothing has changed.
   Task<Result<>> rejoin();
 
-  // Begins anew through the consumer's rebuild_on_divergence. Refused: not_found, if it has none.
+  // Begins anew through the consumer's rebuild_on_divergence. Refused: not_found, if it has none;
+  // else what that one fails with.
   Task<Result<>> rebuild();
 
   // The events of this key are tried again, in their order, now. Refused: not_found.

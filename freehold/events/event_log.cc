@@ -74,7 +74,7 @@ void EventLog::State::listen() {
 void EventLog::State::appended(std::span<const StoredEvent> events) {
   std::vector<internal::LogTail::Chunk> chunks(log_.partitions);
   for (const StoredEvent& event : events) chunks[event.id.partition].push_back(event);
-  std::vector<std::shared_ptr<internal::WaitingReader>> woken;
+  std::vector<std::shared_ptr<internal::Waiter>> woken;
   {
     const std::lock_guard lock{mutex_};
     for (std::uint32_t partition = 0; partition < log_.partitions; ++partition) {
@@ -184,8 +184,7 @@ std::uint64_t EventLog::State::commits(std::uint32_t partition) const {
 // more.
 Task<bool> EventLog::State::wait(std::uint32_t partition, std::uint64_t seen_commits,
                                  SteadyClock::time_point until) {
-  const auto reader =
-      std::make_shared<internal::WaitingReader>(co_await boost::asio::this_coro::executor);
+  const auto reader = std::make_shared<internal::Waiter>(co_await boost::asio::this_coro::executor);
   {
     const std::lock_guard lock{mutex_};
     if (stopping_ || tails_[partition].commits() != seen_commits) co_return true;

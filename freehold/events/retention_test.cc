@@ -19,15 +19,12 @@ using testing::ElementsAre;
 // Calendar time that a test sets forward; steady time goes on as ever.
 class JumpingClock final : public Clock {
  public:
-  Time now() const override {
-    return std::chrono::time_point_cast<std::chrono::microseconds>(
-               std::chrono::system_clock::now()) +
-           std::chrono::hours{ahead};
-  }
-  std::chrono::nanoseconds since_start() const override {
-    return std::chrono::steady_clock::now().time_since_epoch();
-  }
+  Time now() const override { return system_.now() + std::chrono::hours{ahead}; }
+  std::chrono::nanoseconds since_start() const override { return system_.since_start(); }
   std::atomic<int> ahead = 0;  // h
+
+ private:
+  Clock& system_ = Clock::current();
 };
 
 std::atomic<int> errors_recorded = 0;

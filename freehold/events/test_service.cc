@@ -9,10 +9,10 @@ namespace freehold {
 using namespace std::chrono_literals;
 
 bool comes_true(const std::function<bool()>& condition) {
-  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  const Deadline give_up = deadline_in(20s);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > give_up) return false;
-    std::this_thread::sleep_for(1ms);
+    if (SteadyClock::now() > give_up) return false;
+    std::this_thread::yield();
   }
   return true;
 }

@@ -22,6 +22,7 @@ using namespace std::chrono_literals;
 Task<> ConsumerLoop::Run::apply(PartitionPointer partition) {
   const auto self = shared_from_this();
   internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
+  bool failed = false;
   while (!partition->ended) {
     if (partition->intake.empty()) {
       co_await partition->arrived.wait(SteadyClock::time_point::max());
@@ -29,9 +30,11 @@ Task<> ConsumerLoop::Run::apply(PartitionPointer partition) {
     }
     const Result<> applied = co_await apply_next(partition);
     if (applied) {
+      if (std::exchange(failed, false)) works();
       backoff.reset();
       continue;
     }
+    failed = true;
     waits("database", applied.error());
     co_await pause(partition->arrived, backoff.next());
     if (applied.error().is(errors::commit_unknown)) end(End::again, "");
@@ -46,6 +49,8 @@ Task<Result<>> ConsumerLoop::Run::apply_next(PartitionPointer partition) {
   if (partition->failed == next->id)
     co_return co_await set_aside(partition, partition->failure, false);
   if (partition->careful_events > 0 && next->id.position <= partition->careful_through) {
+    const auto turn = co_await take_turn(partition);
+    if (!turn) co_return Result<>{};
     --partition->careful_events;
     FREEHOLD_CO_TRY(const bool may_be_tried, co_await note_try(next->id));
     if (!may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
@@ -53,6 +58,17 @@ Task<Result<>> ConsumerLoop::Run::apply_next(PartitionPointer partition) {
   }
   const bool singly = next->id.position <= partition->singly_through;
   co_return co_await apply_together(partition, singly ? 1 : options_.batch_events_max);
+}
+
+// nullopt: the partition has ended.
+Task<std::optional<internal::CarefulTurn>> ConsumerLoop::Run::take_turn(
+    PartitionPointer partition) {
+  const auto waiter = std::make_shared<internal::Waiter>(executor_);
+  while (!partition->ended) {
+    if (auto turn = internal::CarefulTurn::take(waiter)) co_return turn;
+    co_await waiter->woken.wait(SteadyClock::now() + 1s);
+  }
+  co_return std::nullopt;
 }
 
 // After an unclean stop, in a transaction of its own before the event is tried: if the process dies
@@ -73,7 +89,7 @@ Task<Result<>> ConsumerLoop::Run::apply_together(PartitionPointer partition,
                                                  std::size_t events_max) {
   const auto batch = std::make_shared<Batch>(Batch{.events_max = events_max});
   const Result<> applied = co_await internal::run_in_lane(
-      database_, Urgency::consumer,
+      &database_, Urgency::consumer,
       [self = shared_from_this(), partition, batch](SqlTransaction& transaction) {
         return self->apply_batch(transaction, *partition, *batch);
       });
@@ -135,7 +151,7 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
         Result<>{};
   const auto batch = std::make_shared<Batch>(Batch{.events_max = 1});
   const Result<> done = co_await internal::run_in_lane(
-      database_, Urgency::consumer,
+      &database_, Urgency::consumer,
       [self = shared_from_this(), partition, batch, why, park](SqlTransaction& transaction) {
         return self->set_aside_first(transaction, *partition, *batch, why, park);
       });

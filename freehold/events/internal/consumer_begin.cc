@@ -156,6 +156,10 @@ void ConsumerLoop::Run::begin_cursors(SqlTransaction& transaction,
 Task<bool> ConsumerLoop::Run::begin() {
   if (consumer_.begin() == BeginAt::state) return begin_from_states();
   const auto& at = consumer_.begin() == BeginAt::now ? log_.heads : log_.lows;
+  for (const EventId& low : log_.lows)
+    if (consumer_.begin() == BeginAt::start && low.position > 0)
+      record(Severity::warning, "consumer begins behind events that are no longer kept",
+             {{"consumer", name_}, {"low", low.text()}});
   return insist([this, at](SqlTransaction& transaction) { begin_cursors(transaction, at); });
 }
 

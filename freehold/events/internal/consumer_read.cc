@@ -87,22 +87,25 @@ Task<Result<EventId>> ConsumerLoop::Run::common_place(std::uint32_t partition) {
 
 // Dying before the commit leaves it stopped with its report; after it, the next start goes on from
 // the common places.
-Task<Result<>> ConsumerLoop::Run::rejoin() {
-  const auto self = shared_from_this();
-  co_await stop();
+Task<Result<>> ConsumerLoop::Run::return_to_common_places() {
   FREEHOLD_CO_TRY(log_, co_await source_.describe(deadline_in(options_.answer_timeout)));
   std::vector<EventId> places;
   for (std::uint32_t partition = 0; partition < log_.heads.size(); ++partition) {
     FREEHOLD_CO_TRY(const EventId place, co_await common_place(partition));
     places.push_back(place);
   }
-  notes_ = {};
-  FREEHOLD_CO_TRY(co_await database_.write([this, places](SqlTransaction& transaction) {
+  co_return co_await database_.write([this, places](SqlTransaction& transaction) {
     begin_cursors(transaction, places);
-    write_notes(transaction, notes_);
-  }));
+    write_notes(transaction, {});
+  });
+}
+
+Task<Result<>> ConsumerLoop::Run::rejoin() {
+  const auto self = shared_from_this();
+  co_await stop();
+  const Result<> returned = co_await return_to_common_places();
   start();
-  co_return Result<>{};
+  co_return returned;
 }
 
 }  // namespace freehold

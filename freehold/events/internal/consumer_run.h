@@ -14,6 +14,7 @@
 
 #include "freehold/events/consumer_loop.h"
 #include "freehold/events/internal/backoff.h"
+#include "freehold/events/internal/careful_turn.h"
 #include "freehold/events/internal/intake.h"
 #include "freehold/events/internal/signal.h"
 
@@ -121,11 +122,13 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<> read(PartitionPointer partition);
   Task<Result<EventId>> common_place(std::uint32_t partition);
   Task<Result<bool>> source_holds(EventId place);
+  Task<Result<>> return_to_common_places();
 
   // consumer_apply.cc: the transactions of events as they come
   Task<> apply(PartitionPointer partition);
   Task<Result<>> apply_next(PartitionPointer partition);
   Task<Result<>> apply_together(PartitionPointer partition, std::size_t events_max);
+  Task<std::optional<internal::CarefulTurn>> take_turn(PartitionPointer partition);
   Task<Result<bool>> note_try(EventId id);
   Task<Result<>> set_aside(PartitionPointer partition, std::string why, bool park);
   Result<> apply_batch(SqlTransaction& transaction, Partition& partition, Batch& batch) const;

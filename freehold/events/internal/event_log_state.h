@@ -14,7 +14,7 @@
 #include "freehold/events/internal/family_filter.h"
 #include "freehold/events/internal/log_tail.h"
 #include "freehold/events/internal/signal.h"
-#include "freehold/events/internal/waiting_readers.h"
+#include "freehold/events/internal/waiter.h"
 #include "freehold/http/call.h"
 #include "freehold/http/message.h"
 #include "freehold/http/reply.h"
@@ -95,7 +95,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   mutable std::mutex mutex_;  // guards what follows
   std::vector<internal::LogTail> tails_;
   std::vector<EventId> lows_;
-  std::vector<std::vector<std::shared_ptr<internal::WaitingReader>>> waiting_;
+  std::vector<std::vector<std::shared_ptr<internal::Waiter>>> waiting_;
   std::map<ReaderName, RegisteredReader> readers_;
   bool stopping_ = false;
 

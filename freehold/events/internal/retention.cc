@@ -145,7 +145,7 @@ Task<> EventLog::State::upkeep() {
 }
 
 Task<> EventLog::State::stop() {
-  std::vector<std::shared_ptr<internal::WaitingReader>> woken;
+  std::vector<std::shared_ptr<internal::Waiter>> woken;
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
