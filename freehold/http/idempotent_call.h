@@ -52,16 +52,18 @@ class Committed {
  private:
   friend class IdempotentCall;
   explicit Committed(Reply<T> reply) : reply_(std::move(reply)) {}
+
+  // A friend, so that a route finds it by its type, whichever header was included first.
+  friend void write_answer(Response& response, Committed& committed) {
+    Reply<T> reply = committed.reply_;
+    internal::write_answer(response, reply);
+  }
+
   Reply<T> reply_;
 };
 
 namespace internal {
 
-template <class T>
-void write_answer(Response& response, Committed<T>& committed) {
-  Reply<T> reply = committed.reply();
-  write_answer(response, reply);
-}
 template <class T>
 struct AnswerShape<Committed<T>> : AnswerShape<T> {
   static constexpr int status = 202;
