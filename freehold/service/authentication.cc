@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/service/authentication.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -13,8 +15,11 @@ constexpr std::string_view keys_document = "issuer_keys";
 
 }  // namespace
 
-CallerAuthentication::CallerAuthentication(std::string service, std::filesystem::path trust)
-    : service_(std::move(service)), trust_(std::move(trust)) {}
+CallerAuthentication::CallerAuthentication(std::string service, std::filesystem::path trust,
+                                           const boost::asio::any_io_executor& executor)
+    : service_(std::move(service)),
+      trust_(std::move(trust)),
+      fetched_(executor, SteadyClock::time_point::max()) {}
 
 void CallerAuthentication::believe(std::string issuer, std::string audience, Database& database,
                                    FetchKeys fetch) {
@@ -33,8 +38,14 @@ void CallerAuthentication::believe(std::string issuer, std::string audience, Dat
 Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
   if (!verifier_) co_return errors::unauthenticated;
   auto claims = verifier_->verify(bearer);
-  if (!claims && verifier_->wants_keys()) {
+  if (!claims && is_fetching_) {
+    co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    claims = verifier_->verify(bearer);
+  } else if (!claims && verifier_->wants_keys()) {
+    is_fetching_ = true;
     co_await fetch_keys();
+    is_fetching_ = false;
+    fetched_.cancel();
     claims = verifier_->verify(bearer);
   }
   if (!claims) co_return claims.error();

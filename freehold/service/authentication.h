@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "freehold/base/clock.h"
 #include "freehold/database/database.h"
 #include "freehold/http/call.h"
 #include "freehold/identity/service_identity.h"
@@ -16,12 +19,14 @@ namespace freehold {
 
 // Who calls this service: users by the access tokens of one issuer, services by their identity
 // tokens. The issuer's keys are kept in the service's own database, so that it starts and serves
-// while the issuer is down. For the I/O thread.
+// while the issuer is down. A token that comes while the keys are being fetched waits for them. For
+// the I/O thread.
 class CallerAuthentication final : public http::Authenticator {
  public:
   using FetchKeys = std::function<Task<Result<std::string>>()>;  // the issuer's JWK set
 
-  CallerAuthentication(std::string service, std::filesystem::path trust);
+  CallerAuthentication(std::string service, std::filesystem::path trust,
+                       const boost::asio::any_io_executor& executor);
 
   // Believes access tokens of this issuer for this audience. `fetch` is asked for keys when a token
   // names one that is not known; what it returns is kept in `database`.
@@ -38,6 +43,8 @@ class CallerAuthentication final : public http::Authenticator {
   std::optional<identity::TokenVerifier> verifier_;
   Database* database_ = nullptr;
   FetchKeys fetch_;
+  bool is_fetching_ = false;
+  boost::asio::basic_waitable_timer<SteadyClock> fetched_;  // cancelled when a fetch is over
 };
 
 }  // namespace freehold

@@ -66,6 +66,7 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("stop-timeout-s", into.stop_timeout_s)->check(CLI::Range(0, 3600));
   flag("retention-days", into.retention_days)->check(CLI::Range(1, 3650));
   flag("consumer-retry-ms", into.consumer_retry_ms)->check(CLI::Range(1, 3'600'000));
+  flag("erase-within-s", into.erase_within_s)->check(CLI::Range(1, 3600));
 }
 
 // The file's keys become flags in front of those of the command line, which win.
@@ -149,6 +150,7 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"stop-timeout-s", "seconds", "10", "How long a stop may take"},
       {"retention-days", "days", "7", "How long events that everybody has read are kept"},
       {"consumer-retry-ms", "milliseconds", "1000", "Pause before a failed event is tried again"},
+      {"erase-within-s", "seconds", "1800", "Time until deleted data is in no file any more"},
   };
 }
 

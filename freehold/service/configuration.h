@@ -36,6 +36,7 @@ struct Configuration {
   int stop_timeout_s = 10;
   int retention_days = 7;
   int consumer_retry_ms = 1000;  // pause before an event that was set aside is tried again
+  int erase_within_s = 1800;     // until deleted data is in no file any more
 
   // What to do: empty = serve; else an operator command and its arguments.
   std::vector<std::string> command;

@@ -10,6 +10,7 @@
 #include "freehold/base/record.h"
 #include "freehold/database/migrations.h"
 #include "freehold/database/sqlite/sqlite_directory.h"
+#include "freehold/service/confinement_probe.h"
 #include "freehold/service/operator_command.h"
 #include "freehold/service/records.h"
 #include "freehold/service/service_parts.h"
@@ -72,7 +73,7 @@ Database& Service::database(std::span<const Migration> migrations) {
   if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT
   parts.open_database(migrations);
   parts.authentication =
-      std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust);
+      std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust, executor);
   parts.routes = std::make_unique<http::Routes>(parts.authentication.get());
   parts.answers = std::make_unique<http::RememberedAnswers>(*parts.database);
   parts.routes->remember_answers_in(*parts.answers);

@@ -3,9 +3,11 @@
 // What a Service is made of. Private to this room.
 #pragma once
 
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/describe.hpp>
 #include <map>
 #include <memory>
@@ -14,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "freehold/base/clock.h"
 #include "freehold/database/sqlite/sqlite_database.h"
 #include "freehold/events/consumer_loop.h"
 #include "freehold/events/event_log.h"
@@ -67,6 +70,7 @@ struct Service::Parts {
   ConsumerLoop* loop(std::string_view cursor_name);
   ConsumerLoop* loop_of_replica(std::string_view table);
   Task<> rebuild(ConsumerLoop* consumer);
+  Task<> erase_for_good();
   int serve();
 
   const std::string name;
@@ -92,6 +96,9 @@ struct Service::Parts {
   std::map<std::string, OwnCommand, std::less<>> own_commands;
   std::span<const Migration> migrations;
   Metrics metrics;
+  // Work that blocks, off the I/O thread. Made by start(): no thread may be older than the walls.
+  std::unique_ptr<boost::asio::thread_pool> blocking;
+  boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
   bool stopping = false;
 };
 

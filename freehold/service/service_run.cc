@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A service's life: start, serve, stop.
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -26,6 +28,14 @@ std::string_view name_of(ConsumerState state) {
   return "stopped";
 }
 
+Task<Result<>> empty_wal(SqliteDatabase* database) {
+  co_return database->truncate_wal();
+}
+
+Task<Result<>> back_up(SqliteDatabase* database, std::filesystem::path file) {
+  co_return database->backup_to(file);
+}
+
 }  // namespace
 
 int Service::Parts::serve() {
@@ -45,6 +55,7 @@ int Service::Parts::serve() {
   while (!stopping) io.run_one();
 
   // What was accepted is committed before the process ends; its completions still want a thread.
+  blocking->join();
   database->stop();
   guard.reset();
   io.restart();
@@ -63,6 +74,8 @@ Result<> Service::Parts::start() {
       std::vector<boost::asio::any_io_executor>{io.get_executor()});
   FREEHOLD_TRY(server->start());
   event_log->start();
+  blocking = std::make_unique<boost::asio::thread_pool>(1);
+  boost::asio::co_spawn(io, erase_for_good(), boost::asio::detached);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -84,6 +97,28 @@ Task<> Service::Parts::rebuild(ConsumerLoop* consumer) {
            {{"consumer", consumer->consumer().cursor_name()}, {"why", rebuilt.error().text()}});
 }
 
+// What was deleted still stands in the write-ahead log, and is gone when that was emptied. Nothing
+// is to be emptied where nothing was committed.
+Task<> Service::Parts::erase_for_good() {
+  const std::chrono::milliseconds pause{configuration.erase_within_s * 500LL};
+  std::uint64_t emptied_at = 0;  // commits
+  while (true) {
+    erasure.expires_after(pause);
+    const auto [stopped] =
+        co_await erasure.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (stopped) co_return;
+    const std::uint64_t commits = database->lane_statistics().batches;
+    if (commits == emptied_at) continue;
+    const Result<> emptied = co_await boost::asio::co_spawn(
+        blocking->get_executor(), empty_wal(database.get()), boost::asio::use_awaitable);
+    if (emptied)
+      emptied_at = commits;
+    else
+      record(Severity::warning, "deleted data stays for a while",
+             {{"why", emptied.error().text()}});
+  }
+}
+
 // Readers first, for their waiting requests hold the server; then the server, so that nothing new
 // comes; then what works by itself.
 Task<> Service::Parts::stop() {
@@ -93,6 +128,7 @@ Task<> Service::Parts::stop() {
   co_await server->stop(deadline);
   for (auto& loop : loops) co_await loop->stop();
   co_await sagas->stop();
+  erasure.cancel();
   stopping = true;
 }
 
@@ -171,7 +207,10 @@ Task<Result<>> Service::Parts::act(OperatorRequest request) {
   if (request.what == "retry") co_return co_await sagas->retry(request.name);
   if (const auto own = own_commands.find(request.what); own != own_commands.end())
     co_return co_await own->second(request.name);
-  if (request.what == "backup") co_return database->backup_to(request.name);
+  if (request.what == "backup")
+    co_return co_await boost::asio::co_spawn(blocking->get_executor(),
+                                             back_up(database.get(), request.name),
+                                             boost::asio::use_awaitable);
   ConsumerLoop* consumer = loop(request.name);
   if (!consumer) consumer = loop_of_replica(request.name);
   if (!consumer) co_return Error{errors::not_found, "no consumer '" + request.name + "'"};
