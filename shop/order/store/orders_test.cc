@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/order/store/orders.h"
+
+#include <gtest/gtest.h>
+
+#include "freehold/testing/scratch_database.h"
+#include "shop/order/migrations.h"
+
+namespace order {
+namespace {
+
+using freehold::Result, freehold::SqlTransaction;
+
+class Orders : public testing::Test {
+ protected:
+  Orders() { database_.migrate(migrations()); }
+
+  // A pending order of this customer, in the database.
+  Order an_order(user::UserId customer = user::UserId::make()) {
+    Order order{.id = OrderId::make(),
+                .customer_id = customer,
+                .reason = nullptr,
+                .lines = {{product::ProductId::make(), "Tea", 2, 450, 900, 3}},
+                .total = {900, "EUR"},
+                .placed_at = freehold::now()};
+    write([&](SqlTransaction& t) { insert(t, order, {R"({"city":"Leeds"})"}); });
+    return order;
+  }
+
+  void write(const std::function<void(SqlTransaction&)>& body) {
+    ASSERT_TRUE(database_.write([&](SqlTransaction& transaction) -> Result<> {
+      body(transaction);
+      return {};
+    }));
+  }
+  Order now(OrderId id) {
+    return *database_.read([id](SqlTransaction& transaction) { return find(transaction, id); });
+  }
+
+  freehold::ScratchDatabase database_;
+};
+
+TEST_F(Orders, an_order_is_read_as_it_was_written) {
+  const Order written = an_order();
+  const Order read = now(written.id);
+  EXPECT_EQ(read.customer_id, written.customer_id);
+  EXPECT_EQ(read.status, Status::pending);
+  ASSERT_EQ(read.lines.size(), 1U);
+  EXPECT_EQ(read.lines[0].name, "Tea");
+  EXPECT_EQ(read.lines[0].line_total_minor, 900);
+  EXPECT_EQ(read.total, written.total);
+  EXPECT_EQ(read.placed_at, written.placed_at);
+  EXPECT_EQ(read.delivery_address->text, R"({"city":"Leeds"})");
+  EXPECT_EQ(read.history.size(), 1U);
+}
+
+TEST_F(Orders, the_history_tells_each_change_of_status_once) {
+  const OrderId id = an_order().id;
+  for (int i = 0; i < 2; ++i) write([&](SqlTransaction& t) { EXPECT_TRUE(confirm(t, id)); });
+  for (int i = 0; i < 2; ++i) write([&](SqlTransaction& t) { cancel(t, id); });
+  const Order order = now(id);
+  ASSERT_EQ(order.history.size(), 3U);
+  EXPECT_EQ(order.history[1].status, Status::confirmed);
+  EXPECT_EQ(order.history[2].status, Status::cancelled);
+  EXPECT_EQ(order.status, Status::cancelled);
+}
+
+TEST_F(Orders, a_cancellation_that_was_asked_for_first_keeps_the_order_from_being_confirmed) {
+  const Order order = an_order();
+  write([&](SqlTransaction& t) { EXPECT_TRUE(ask_cancellation(t, order)); });
+  write([&](SqlTransaction& t) {
+    EXPECT_TRUE(confirm(t, order.id).error().is(errors::cancellation_asked));
+  });
+  EXPECT_EQ(now(order.id).status, Status::pending);
+}
+
+TEST_F(Orders, a_rejected_order_stays_rejected) {
+  const OrderId id = an_order().id;
+  write([&](SqlTransaction& t) { reject(t, id, "out_of_stock"); });
+  write([&](SqlTransaction& t) { cancel(t, id); });
+  write([&](SqlTransaction& t) {
+    EXPECT_TRUE(ask_cancellation(t, *find(t, id)).error().is(errors::already_rejected));
+  });
+  const Order order = now(id);
+  EXPECT_EQ(order.status, Status::rejected);
+  EXPECT_EQ(order.reason.value(), "out_of_stock");
+}
+
+TEST_F(Orders, pages_show_a_customers_orders_newest_first_and_nobody_elses) {
+  const auto customer = user::UserId::make();
+  std::vector<OrderId> placed;
+  for (int i = 0; i < 5; ++i) placed.push_back(an_order(customer).id);
+  an_order();
+  const auto page_of = [&](std::optional<user::UserId> whose, std::optional<OrderId> before) {
+    return database_.read([&](SqlTransaction& t) { return page(t, whose, before, 3); });
+  };
+  const auto first = page_of(customer, std::nullopt);
+  ASSERT_EQ(first.size(), 3U);
+  const auto second = page_of(customer, first.back().id);
+  ASSERT_EQ(second.size(), 2U);
+  EXPECT_GT(first[0].id, first[1].id);
+  EXPECT_GT(first[2].id, second[0].id);
+  EXPECT_FALSE(first[0].delivery_address);
+  EXPECT_EQ(page_of(std::nullopt, std::nullopt).size(), 3U);
+}
+
+TEST_F(Orders, a_forgotten_customers_orders_keep_no_address) {
+  const auto customer = user::UserId::make();
+  const OrderId of_customer = an_order(customer).id, of_another = an_order().id;
+  write([&](SqlTransaction& t) { forget_customer(t, customer); });
+  EXPECT_FALSE(now(of_customer).delivery_address);
+  EXPECT_TRUE(now(of_another).delivery_address);
+}
+
+TEST_F(Orders, a_change_of_status_wakes_those_who_watch_the_order) {
+  const OrderId id = an_order().id;
+  auto watch = database_->watches().begin(id.text());
+  write([&](SqlTransaction& t) { EXPECT_TRUE(confirm(t, id)); });
+  const auto begin = freehold::SteadyClock::now();
+  database_.run(watch.next(freehold::deadline_in(std::chrono::seconds{60})));
+  EXPECT_LT(freehold::SteadyClock::now() - begin, std::chrono::seconds{30});
+}
+
+}  // namespace
+}  // namespace order

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shop/product/store/products.h"
+
+#include <gtest/gtest.h>
+
+#include "freehold/events/event.h"
+#include "freehold/testing/scratch_database.h"
+#include "shop/product/domain/catalogue.h"
+#include "shop/product/migrations.h"
+#include "shop/product/store/stock.h"
+
+namespace product {
+namespace {
+
+using freehold::Result, freehold::SqlTransaction;
+
+class Products : public testing::Test {
+ protected:
+  Products() {
+    freehold::set_own_service("product");
+    database_.migrate(migrations());
+  }
+
+  ProductState add(std::string sku, std::string name) {
+    const ProductState product{.id = ProductId::make(),
+                               .sku = std::move(sku),
+                               .name = std::move(name),
+                               .description = "From far away",
+                               .price = {450, "EUR"},
+                               .version = 1};
+    EXPECT_TRUE(database_.write([&](SqlTransaction& t) -> Result<> {
+      FREEHOLD_TRY(insert(t, product));
+      begin_stock(t, product.id, 5);
+      return {};
+    }));
+    return product;
+  }
+  std::vector<std::string> found(std::string_view words,
+                                 std::optional<ProductId> after = std::nullopt) {
+    std::vector<std::string> skus;
+    for (const ProductView& product : database_.read([&](SqlTransaction& t) {
+           return search_page(t, search_expression(words), after, 10);
+         }))
+      skus.push_back(product.sku);
+    return skus;
+  }
+
+  freehold::ScratchDatabase database_;
+};
+
+using Skus = std::vector<std::string>;
+
+TEST_F(Products, a_product_is_read_as_it_was_written_with_its_stock) {
+  const auto tea = add("TEA", "Green tea");
+  const auto view = database_.read([&](SqlTransaction& t) { return product::view(t, tea.id); });
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->name, "Green tea");
+  EXPECT_EQ(view->price, (money::Money{450, "EUR"}));
+  EXPECT_EQ(view->available, 5);
+}
+
+TEST_F(Products, a_sku_belongs_to_one_product) {
+  add("TEA", "Green tea");
+  const ProductState other{.id = ProductId::make(), .sku = "TEA", .name = "Black", .version = 1};
+  EXPECT_TRUE(database_.write([&](SqlTransaction& t) { return insert(t, other); })
+                  .error()
+                  .is(errors::sku_taken));
+}
+
+TEST_F(Products, pages_go_by_id_and_show_each_product_once) {
+  for (int i = 0; i < 5; ++i) add("SKU-" + std::to_string(i), "Tea");
+  const auto first = database_.read([](SqlTransaction& t) { return page(t, {}, 3); });
+  add("SKU-5", "Tea");  // later than all: it comes at the end
+  const auto second =
+      database_.read([&](SqlTransaction& t) { return page(t, first.back().id, 3); });
+  ASSERT_EQ(first.size(), 3U);
+  ASSERT_EQ(second.size(), 3U);
+  EXPECT_EQ(first[0].sku, "SKU-0");
+  EXPECT_EQ(second[0].sku, "SKU-3");
+  EXPECT_EQ(second[2].sku, "SKU-5");
+}
+
+TEST_F(Products, search_finds_beginnings_of_words_in_name_description_and_sku) {
+  add("TEA-1", "Green tea");
+  add("CUP-1", "Large cup");
+  EXPECT_EQ(found("gre"), (Skus{"TEA-1"}));
+  EXPECT_EQ(found("far"), (Skus{"TEA-1", "CUP-1"}));
+  EXPECT_EQ(found("green cup"), Skus{});
+  EXPECT_EQ(found("cup 1"), (Skus{"CUP-1"}));
+}
+
+TEST_F(Products, search_follows_changes_and_withdrawal) {
+  auto tea = add("TEA-1", "Green tea");
+  const auto write = [&](const ProductState& product) {
+    ASSERT_TRUE(database_.write([&](SqlTransaction& t) { return replace(t, product); }));
+  };
+  tea = changed(tea, {.name = "Black tea"}).value();
+  write(tea);
+  EXPECT_EQ(found("green"), Skus{});
+  EXPECT_EQ(found("black"), (Skus{"TEA-1"}));
+  write(withdrawn(tea));
+  EXPECT_EQ(found("black"), Skus{});
+  EXPECT_TRUE(database_.read([](SqlTransaction& t) { return page(t, {}, 3); }).empty());
+}
+
+TEST_F(Products, every_change_is_a_state_event) {
+  const auto tea = add("TEA-1", "Green tea");
+  ASSERT_TRUE(database_.write(
+      [&](SqlTransaction& t) { return replace(t, changed(tea, {.name = "Tea"}).value()); }));
+  const auto events =
+      database_.read([](SqlTransaction& t) { return t.books().events_after(0, 0, 10, 1 << 20); });
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[1].type, "product.state.v1");
+  EXPECT_NE(events[1].json.find(R"("version":2)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace product
