@@ -15,7 +15,7 @@ def books_at_rest(services, within_s=REST_WITHIN_S):
     newest = []
 
     def at_rest():
-        newest[:] = _read(services)
+        newest[:] = read_books(services)
         return _is_at_rest(*newest)
 
     try:
@@ -25,7 +25,8 @@ def books_at_rest(services, within_s=REST_WITHIN_S):
     return newest
 
 
-def _read(services):
+def read_books(services):
+    """The product's and the order's books as they are now; the order's are the older ones."""
     files = services.backup("order"), services.backup("product")
     books = [read_product_books(files[1]), read_order_books(files[0])]
     for file in files:

@@ -15,6 +15,7 @@ from system_tests.running.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("FREEHOLD_BUILD", REPOSITORY / "build/test"))
+ERASE_WITHIN_S = 2  # in place of half an hour
 READY_WITHIN_S = 120
 STOPPED_WITHIN_S = 60
 
@@ -29,7 +30,8 @@ class WholeShop:
         self._process = subprocess.Popen(
             [REPOSITORY / "run", "shop", "--data", self.data, "--port", str(self.port)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, "FREEHOLD_BUILD": str(BUILD)})
+            env={**os.environ, "FREEHOLD_BUILD": str(BUILD),
+                 "FREEHOLD_ERASE_WITHIN_S": str(ERASE_WITHIN_S)})
         said = []
         for line in self._process.stdout:  # it ends, or is open, within its own deadline
             said.append(line)

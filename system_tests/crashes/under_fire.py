@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Customers shop while each service in turn is killed and started again; then all is checked."""
+
+import itertools
+import random
+import time
+from dataclasses import dataclass, field
+
+from system_tests.checker.rest import check_at_rest
+from system_tests.crashes.customers import Customers
+from system_tests.running.services import NAMES, Services
+
+PAUSES_S = (0.3, 1.5)  # between a service's return and the next kill
+
+
+@dataclass
+class Outcome:
+    violations: list
+    customers: Customers
+    kills: dict = field(default_factory=dict)
+
+    @property
+    def invariants(self):
+        """The numbers of the invariants that were violated."""
+        return {violation.invariant for violation in self.violations}
+
+
+def shop_under_fire(seconds, customers=16, victims=NAMES, planted_bug=None, rest_within_s=60):
+    """Runs all of it, for so many seconds. The services have the planted bug, if one is named."""
+    services = Services({"FREEHOLD_PLANTED_BUG": planted_bug} if planted_bug else {})
+    try:
+        shopping = Customers(services, customers)
+        shopping.start()
+        try:
+            kills = _fire(services, victims, seconds, shopping.finished)
+        finally:
+            shopping.stop()
+        violations = check_at_rest(services, shopping.accepted, rest_within_s)
+        return Outcome(violations, shopping, kills)
+    finally:
+        services.close()
+
+
+def _fire(services, victims, seconds, finished):
+    """Kills the victims in turn until the time is over, and returns how often each was killed."""
+    kills = dict.fromkeys(victims, 0)
+    end = time.monotonic() + seconds
+    if not victims:
+        finished.wait(seconds)
+    for victim in itertools.cycle(victims):
+        if finished.wait(random.uniform(*PAUSES_S)) or time.monotonic() > end:
+            break
+        services.kill(victim)
+        services.start(victim)
+        services.until_ready(victim)
+        kills[victim] += 1
+    return kills
