@@ -33,6 +33,7 @@ ScratchDatabase::ScratchDatabase(std::filesystem::path directory)
 ScratchDatabase::~ScratchDatabase() {
   database_->stop();
   work_.reset();
+  context_.stop();  // also when a test has left something waiting
   thread_.join();
   database_.reset();
   if (!is_kept_) std::filesystem::remove_all(directory_);

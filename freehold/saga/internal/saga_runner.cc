@@ -308,7 +308,7 @@ std::chrono::microseconds SagaRunner::delay_after(int attempts) const {
 void SagaRunner::note_failure(SqlTransaction& transaction, AsideEvent attempt,
                               const Error& why) const {
   attempt.why = why.text();
-  const bool is_unknown = why.is(errors::saga_type_unknown);  // for the right program to try
+  const bool is_unknown = why.is(errors::saga_type_unknown);  // no attempt: see note_attempt
   attempt.next_try = now() + (is_unknown ? delay_of_unknown_type : delay_after(attempt.attempts));
   keep(transaction.books(), attempt);
   transaction.on_commit([&pulse = pulse_, id = attempt.key, text = attempt.why,
@@ -318,8 +318,7 @@ void SagaRunner::note_failure(SqlTransaction& transaction, AsideEvent attempt,
     record(Severity::warning, "saga could not be resumed",
            {{"saga", id}, {"attempts", attempts}, {"why", text}});
   });
-  if (!is_unknown && attempt.attempts >= options_.attempts_max)
-    park(transaction, std::move(attempt));
+  if (attempt.attempts >= options_.attempts_max) park(transaction, std::move(attempt));
 }
 
 void SagaRunner::park(SqlTransaction& transaction, AsideEvent attempt) const {
