@@ -74,6 +74,8 @@ class SimulatedHost {
   Sagas& sagas() { return *sagas_; }
   http::Peer& peer(std::string_view name);
   void consume(Consumer consumer) { consumers_.push_back(std::move(consumer)); }
+  // What the parts point to: kept for this life.
+  void keep(std::shared_ptr<void> object) { kept_.push_back(std::move(object)); }
 
   HostContext& context() { return context_; }
   // The reports of consumers that stopped themselves; empty when none did.
@@ -99,6 +101,7 @@ class SimulatedHost {
   std::unique_ptr<http::Routes> routes_;
   Commands commands_;
   std::unique_ptr<Sagas> sagas_;
+  std::vector<std::shared_ptr<void>> kept_;
   std::vector<Consumer> consumers_;
   std::vector<std::unique_ptr<ConsumerLoop>> loops_;
 };

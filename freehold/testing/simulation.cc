@@ -2,9 +2,10 @@
 #include "freehold/testing/simulation.h"
 
 #include <sqlite3.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
-#include <boost/asio/basic_waitable_timer.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "freehold/base/assert.h"
@@ -13,22 +14,21 @@
 #include "freehold/base/record.h"
 #include "freehold/events/event.h"
 
+// In a program with a simulation the system has no timers. With one, Asio looks at its own timers
+// only when that fires, which knows nothing of the simulated clock and all about the real one;
+// without, it looks at them whenever it looks for work.
+int timerfd_create(clockid_t /*clock*/, int /*flags*/) noexcept {
+  errno = ENOSYS;
+  return -1;
+}
+
 namespace freehold {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::nanoseconds step_min = 200us;
+constexpr std::chrono::nanoseconds step_min = 500us;
 constexpr std::chrono::nanoseconds step_max = 250ms;
-
-// Asio looks for due timers when the system's own timer fires, of which the simulated clock knows
-// nothing. One that is long due is fired at once, and all that are due by now go with it.
-void see_time(boost::asio::io_context& context) {
-  bool is_seen = false;
-  boost::asio::basic_waitable_timer<SteadyClock> timer{context, SteadyClock::time_point::min()};
-  timer.async_wait([&](boost::system::error_code) { is_seen = true; });
-  while (!is_seen) context.run_one();
-}
 
 }  // namespace
 
@@ -69,6 +69,9 @@ Simulation::~Simulation() {
 }
 
 void Simulation::note(std::string_view what) {
+  if (getenv("SIMTRACE"))
+    fprintf(stderr, "%.6f %.*s\n", double(SteadyClock::now().time_since_epoch().count()) / 1e9,
+            int(what.size()), what.data());
   trace_ = fnv1a(std::to_string(SteadyClock::now().time_since_epoch().count()), trace_);
   trace_ = fnv1a(what, trace_);
 }
@@ -202,9 +205,12 @@ void Simulation::pass_time() {
   const auto step = std::clamp(silence_ / 8, step_min, step_max);
   silence_ += step;
   clock_.advance(step);
-  see_time(client_);
-  for (auto& place : places_)
-    if (place->host) see_time(place->host->context());
+  const auto chance = static_cast<std::uint32_t>(calamity.per_second * step / 1s);
+  for (auto& place : places_) {
+    if (!place->host || !is_drawn(chance)) continue;
+    die(*place, choices_.below(3) == 0);
+    take_down(*place);
+  }
 }
 
 int Simulation::before_storage(const SimulatedStorage::Operation& operation) {

@@ -19,15 +19,16 @@
 
 namespace freehold {
 
-// How often, in a million chances, a host dies of itself. Every third of these deaths is a power
-// cut. It is started again after `down_min` … `down_max`.
+// How often a host dies of itself, each in a million chances. Every third of these deaths is a
+// power cut. It is started again after a while of `down_min` … `down_max`.
 struct Calamity {
+  std::uint32_t per_second = 0;      // in each second, also while it does nothing
   std::uint32_t at_handler = 0;      // after a handler or a batch of transactions
   std::uint32_t at_storage = 0;      // in place of a write, truncate or sync
   std::uint32_t at_crash_point = 0;  // at a FREEHOLD_CRASH_POINT, in a test build
   std::uint32_t disk_full = 0;       // no death: a write finds the disk full
   std::chrono::milliseconds down_min{1};
-  std::chrono::milliseconds down_max{2'000};
+  std::chrono::milliseconds down_max{1'000};
 };
 
 // Whole services in one thread, from a seed: their clock, their random numbers, their network and
@@ -41,7 +42,7 @@ struct Calamity {
 //   simulation.run_until([&] { return all_is_done(); }, 10min);
 //
 // Which host goes on is drawn before each handler. When nobody has anything to do the clock goes
-// on: Asio does not tell when its next timer is due, so it does in steps, of 0.2 ms at first and
+// on: Asio does not tell when its next timer is due, so it does in steps, of 0.5 ms at first and
 // longer while nothing happens; a timer is late by at most an eighth of the silence before it.
 //
 // One at a time in a process: it installs the clock, the random source, the storage and the hook of
