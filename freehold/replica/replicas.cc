@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
 #include "freehold/base/planted_bug.h"
 #include "freehold/base/record.h"
 
@@ -24,8 +25,17 @@ Delivery delivery_of(const CloudEvent& event, std::string_view source) {
           .data = event.data};
 }
 
+// The document that tells of what shape a replica's table is, and whether it waits to be filled.
 std::string shape_document(const std::string& table) {
   return "replica_shape/" + table;
+}
+
+std::string filled(const ReplicaProgram& program) {
+  return std::to_string(program.shape);
+}
+
+std::string unfilled(const ReplicaProgram& program) {
+  return filled(program) + " unfilled";
 }
 
 }  // namespace
@@ -49,13 +59,16 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
   copy->cursor_name = consumer.cursor_name();
 
   FREEHOLD_TRY(database_.write_now([&](SqlTransaction& transaction) -> Result<> {
-    const std::string shape = std::to_string(of.shape);
-    const auto known = transaction.books().document(shape_document(of.table.name));
-    if (known == shape) return {};
+    Books& books = transaction.books();
+    const auto known = books.document(shape_document(of.table.name));
+    copy->wants_rebuild = known == unfilled(of);
+    if (known == filled(of) || known == unfilled(of)) return {};
     transaction.run_script("drop table if exists " + of.table.name);
     transaction.run_script(internal::create_table(of.table, of.table.name));
-    transaction.books().put_document(shape_document(of.table.name), shape);
-    copy->wants_rebuild = transaction.books().cursor(copy->cursor_name, 0).has_value();
+    // The consumer's cursor, or its notes of a beginning, speak of the table that was dropped.
+    copy->wants_rebuild = known || books.cursor(copy->cursor_name, 0);
+    books.put_document(shape_document(of.table.name),
+                       copy->wants_rebuild ? unfilled(of) : filled(of));
     return {};
   }));
 
@@ -82,14 +95,17 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
         transaction.run_script("drop table if exists " + next);
         transaction.run_script(internal::create_table(copy->program.table, next));
       }));
-  FREEHOLD_CO_TRY(co_await fill(copy, source, copy->next_table()));
+  FREEHOLD_CO_TRY(co_await fill(copy, source, log.log_id));
   FREEHOLD_CRASH_POINT("replica.before_swap");
   FREEHOLD_CO_TRY(co_await database_.write(
       [copy, log, &table, next = copy->next_table()](SqlTransaction& transaction) {
         transaction.run_script("drop table " + table.name + "; alter table " + next +
                                " rename to " + table.name);
+        FREEHOLD_CRASH_POINT("replica.in_swap");
+        Books& books = transaction.books();
         for (const EventId& head : log.heads)
-          transaction.books().begin_cursor(copy->cursor_name, head.partition, {head, log.log_id});
+          books.begin_cursor(copy->cursor_name, head.partition, {head, log.log_id});
+        books.put_document(shape_document(table.name), filled(copy->program));
       }));
   FREEHOLD_CRASH_POINT("replica.after_swap");
   copy->wants_rebuild = false;
@@ -97,17 +113,20 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
   co_return Result<>{};
 }
 
-// One page a transaction, so that no writer waits for long.
-Task<Result<>> Replicas::fill(Copy* copy, Feed* source, std::string table) {
+// One page a transaction, so that no writer waits for long. Pages of another log than the one whose
+// heads were noted would be older than these heads, or newer, or of no kin: log_diverged.
+Task<Result<>> Replicas::fill(Copy* copy, Feed* source, std::string log_id) {
   std::string after;
   do {
     FREEHOLD_CO_TRY(auto page, co_await source->states(copy->program.family, after, page_states,
                                                        deadline_in(page_timeout)));
-    FREEHOLD_CO_TRY(
-        co_await database_.write([copy, batch = page.batch, table,
-                                  source_name = copy->program.source](SqlTransaction& transaction) {
+    if (page.log_id != log_id)
+      co_return Error{errors::log_diverged, "the log of " + copy->program.source +
+                                                " was replaced while its states were read"};
+    FREEHOLD_CO_TRY(co_await database_.write(
+        [copy, batch = page.batch, table = copy->next_table()](SqlTransaction& transaction) {
           for (const CloudEvent& event : batch->events())
-            copy->program.apply(transaction, table, delivery_of(event, source_name));
+            copy->program.apply(transaction, table, delivery_of(event, copy->program.source));
         }));
     FREEHOLD_CRASH_POINT("replica.after_page");
     after = page.next;

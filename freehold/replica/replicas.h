@@ -31,18 +31,18 @@ class Replicas {
   Replicas& operator=(const Replicas&) = delete;
   ~Replicas();
 
-  // Makes the replica's table if it is missing, or of another shape than this program's (then it
-  // wants a rebuild), and returns the consumer that fills it from `source`. Before the loops start.
-  // Fails as the database does.
+  // Makes the replica's table if it is missing, or of another shape than this program's (then it is
+  // empty and wants a rebuild, over restarts, until there was one), and returns the consumer that
+  // fills it from `source`. Before the loops start. Fails as the database does.
   Result<Consumer> copy(ReplicaProgram program, Feed& source);
 
-  // Whether the table of this consumer was made anew while its cursor was not.
+  // Whether the table of this consumer was made anew, so that its cursor does not speak of it.
   bool wants_rebuild(std::string_view consumer) const;
 
  private:
   struct Copy;
   Task<Result<>> rebuild(Copy* copy, Feed* source);
-  Task<Result<>> fill(Copy* copy, Feed* source, std::string table);
+  Task<Result<>> fill(Copy* copy, Feed* source, std::string log_id);
 
   Database& database_;
   std::vector<std::unique_ptr<Copy>> copies_;
