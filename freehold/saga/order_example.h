@@ -84,7 +84,7 @@ inline constexpr sql::Query<std::string(std::string_view)> effects_at{
     "select what from effect where place = $1 order by number"};
 
 // Moves an order that is pending, with an effect; refused: not_pending.
-inline auto become(std::string order, std::string_view state) {
+inline auto become(const std::string& order, std::string_view state) {
   return [order, state](SqlTransaction& transaction) {
     transaction.run(add_effect, order, state);
     transaction.require(not_pending, set_state, order, state);

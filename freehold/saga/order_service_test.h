@@ -87,7 +87,7 @@ class OrderService {
     return write([&](SqlTransaction& transaction) { deliver(transaction, saga, step, data); });
   }
   void deliver(SqlTransaction& transaction, const std::string& saga, int step,
-               const std::string& data) {
+               const std::string& data) const {
     const std::string in_reply_to = saga + "/" + std::to_string(step);
     Delivery delivery{};
     delivery.source = "stock";

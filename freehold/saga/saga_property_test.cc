@@ -22,7 +22,7 @@ struct Event {
   int hours;  // of time
 };
 
-void showValue(const Event& event, std::ostream& out) {
+void showValue(const Event& event, std::ostream& out) {  // NOLINT: RapidCheck looks for it
   const char* names[] = {"done", "refused", "time", "undone_delivery", "restart", "withdrawal"};
   out << names[static_cast<int>(event.what)] << "(step " << event.step << ", " << event.hours
       << " h)";

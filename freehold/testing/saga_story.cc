@@ -46,7 +46,7 @@ SagaStory::SagaStory(internal::SagaProgram program, std::span<const Migration> m
     start(transaction);
     return {};
   });
-  told_.push_back("the saga is started");
+  told_.emplace_back("the saga is started");
   if (started) return;
   has_failed_ = true;
   ADD_FAILURE() << "the saga could not be started: " << started.error().text();
