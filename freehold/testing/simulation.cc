@@ -69,11 +69,9 @@ Simulation::~Simulation() {
 }
 
 void Simulation::note(std::string_view what) {
-  if (getenv("SIMTRACE"))
-    fprintf(stderr, "%.6f %.*s\n", double(SteadyClock::now().time_since_epoch().count()) / 1e9,
-            int(what.size()), what.data());
   trace_ = fnv1a(std::to_string(SteadyClock::now().time_since_epoch().count()), trace_);
   trace_ = fnv1a(what, trace_);
+  if (on_noted) on_noted(what);
 }
 
 bool Simulation::is_drawn(std::uint32_t chance_in_a_million) {
@@ -218,6 +216,7 @@ int Simulation::before_storage(const SimulatedStorage::Operation& operation) {
   if (is_drawn(calamity.at_storage)) die(*running_, choices_.below(3) == 0);
   if (operation.kind == SimulatedStorage::Kind::write && is_drawn(calamity.disk_full))
     return SQLITE_FULL;
+  if (is_drawn(calamity.io_error)) return SQLITE_IOERR;
   return SQLITE_OK;
 }
 

@@ -26,7 +26,8 @@ struct Calamity {
   std::uint32_t at_handler = 0;      // after a handler or a batch of transactions
   std::uint32_t at_storage = 0;      // in place of a write, truncate or sync
   std::uint32_t at_crash_point = 0;  // at a FREEHOLD_CRASH_POINT, in a test build
-  std::uint32_t disk_full = 0;       // no death: a write finds the disk full
+  std::uint32_t disk_full = 0;       // no death of itself: a write finds the disk full
+  std::uint32_t io_error = 0;        // … or a write or sync fails
   std::chrono::milliseconds down_min{1};
   std::chrono::milliseconds down_max{1'000};
 };
@@ -85,6 +86,7 @@ class Simulation {
   // and what the test notes.
   std::uint64_t trace() const { return trace_; }
   void note(std::string_view what);
+  std::function<void(std::string_view what)> on_noted;  // to look at a run
   std::uint64_t deaths() const { return deaths_; }
   std::uint64_t power_cuts() const { return power_cuts_; }
 
