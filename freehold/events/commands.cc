@@ -67,6 +67,13 @@ void Commands::add(std::string_view type, Handler handler) {
   FREEHOLD_ASSERT(added, "a command has one handler");
 }
 
+std::vector<Commands::Accepted> Commands::accepted() const {
+  std::vector<Accepted> all;
+  for (const auto& [type, handler] : handlers_)
+    all.push_back({type, handler.schema(), handler.reply_schema()});
+  return all;
+}
+
 Consumer Commands::from(std::string caller) const {
   Consumer consumer{"commands", std::move(caller)};
   for (const auto& [type, handler] : handlers_)

@@ -7,11 +7,13 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "freehold/database/transaction.h"
 #include "freehold/events/consumer.h"
 #include "freehold/events/delivery.h"
 #include "freehold/events/event.h"
+#include "freehold/schema/json_schema.h"
 
 namespace freehold {
 
@@ -45,8 +47,18 @@ class Commands {
 
   bool empty() const { return handlers_.empty(); }
 
+  // What this service accepts, by type: JSON Schemas of the command and of its reply.
+  struct Accepted {
+    std::string type;
+    std::string schema;
+    std::string reply;
+  };
+  std::vector<Accepted> accepted() const;
+
  private:
   struct Handler {
+    std::string (*schema)();
+    std::string (*reply_schema)();
     std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
     // Returns the reply as JSON, or the refusal.
     std::function<Result<std::string>(SqlTransaction&, const void*, const Delivery&)> answer;
@@ -73,7 +85,9 @@ Commands& Commands::on(Callable handler) {
           Result<typename C::Reply>>,
       "a command's handler returns Result<C::Reply>");
   add(C::type,
-      {.decode = internal::decoded<C>,
+      {.schema = json_schema<C>,
+       .reply_schema = json_schema<typename C::Reply>,
+       .decode = internal::decoded<C>,
        .answer = [handler = std::move(handler)](SqlTransaction& transaction, const void* command,
                                                 const Delivery& delivery) -> Result<std::string> {
          FREEHOLD_TRY(auto reply, handler(transaction, *static_cast<const C*>(command), delivery));

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <numeric>
@@ -40,6 +41,18 @@ Error unknown_key(std::string_view key, std::string_view where) {
                    nearest->name + "'?");
 }
 
+std::string variable_of(std::string_view key) {
+  std::string variable = "FREEHOLD_";
+  for (char c : key) variable += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return variable;
+}
+
+std::optional<std::string> environment(std::string_view key) {
+  const char* text = std::getenv(variable_of(key).c_str());  // NOLINT(concurrency-mt-unsafe)
+  if (!text || *text == '\0') return std::nullopt;           // as for CLI11
+  return text;
+}
+
 // Declares every key as a flag and an environment variable.
 void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers) {
   const auto sentence_of = [](std::string_view name) {
@@ -49,17 +62,15 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
     return std::string{};
   };
   const auto flag = [&](const char* name, auto& value) {
-    std::string variable = "FREEHOLD_";
-    for (char c : std::string_view{name})
-      variable += c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    return app.add_option("--" + std::string{name}, value, sentence_of(name))->envname(variable);
+    return app.add_option("--" + std::string{name}, value, sentence_of(name))
+        ->envname(variable_of(name));
   };
   flag("data", into.data);
   flag("trust", into.trust);
   flag("address", into.address);
   flag("port", into.port);
-  flag("peers", peers)->delimiter(',');
-  flag("callers", into.callers)->delimiter(',');
+  flag("peers", peers)->allow_extra_args(false)->delimiter(',');
+  flag("callers", into.callers)->allow_extra_args(false)->delimiter(',');
   flag("confine", into.confine);
   flag("log-level", into.log_level)->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   flag("log-partitions", into.log_partitions)->check(CLI::Range(1, 64));
@@ -109,27 +120,41 @@ std::string name_in(const std::string& argument) {
 void drop_overridden(std::vector<std::string>& file, const std::vector<std::string>& given) {
   std::erase_if(file, [&](const std::string& flag) {
     const std::string name = name_in(flag);
-    std::string variable = "FREEHOLD_";
-    for (char c : name) variable += c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    return std::getenv(variable.c_str()) != nullptr ||  // NOLINT(concurrency-mt-unsafe): at start
-           std::ranges::any_of(given, [&](const std::string& argument) {
+    return environment(name) || std::ranges::any_of(given, [&](const std::string& argument) {
              return argument.starts_with("--") && name_in(argument) == name;
            });
   });
 }
 
+// NAME=HOST:PORT, with a port that can be connected to.
+bool is_peer(std::string_view text) {
+  const auto equals = text.find('=');
+  const auto colon = text.rfind(':');
+  if (equals == 0 || equals == text.npos || colon == text.npos || colon <= equals + 1) return false;
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), port);
+  return error == std::errc{} && end == digits.end() && port > 0;
+}
+
+std::filesystem::path whole(const std::filesystem::path& directory) {
+  const auto path = std::filesystem::absolute(directory).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 Result<> check(Configuration& configuration, const std::vector<std::string>& peers) {
   for (const std::string& peer : peers) {
     const auto equals = peer.find('=');
-    if (equals == std::string::npos || equals == 0 || peer.find(':', equals) == std::string::npos)
-      return malformed("peers: '" + peer + "' is not NAME=HOST:PORT");
+    if (!is_peer(peer)) return malformed("peers: '" + peer + "' is not NAME=HOST:PORT");
     configuration.peers[peer.substr(0, equals)] = peer.substr(equals + 1);
   }
   for (const std::string& caller : configuration.callers)
     if (!configuration.peers.contains(caller))
       return malformed("callers: '" + caller + "' is not one of the peers, and its log is read");
   if (configuration.data.empty()) return malformed("data: the service's directory is missing");
+  configuration.data = whole(configuration.data);
   if (configuration.trust.empty()) configuration.trust = configuration.data.parent_path() / "trust";
+  configuration.trust = whole(configuration.trust);
   return {};
 }
 
@@ -164,9 +189,7 @@ Result<Configuration> Configuration::read(std::string_view service, int argc, ch
     if (given[i].starts_with("--config=")) file = given[i].substr(9);
     if (given[i] == "--config" && i + 1 < given.size()) file = given[i + 1];
   }
-  if (const char* path = std::getenv("FREEHOLD_CONFIG");  // NOLINT(concurrency-mt-unsafe): at start
-      path && file.empty())
-    file = path;
+  if (file.empty()) file = environment("config").value_or("");
 
   CLI::App app{"The " + std::string{service} +
                " service. Without a command it serves. Commands: check, rebuild REPLICA, parked "
@@ -174,6 +197,7 @@ Result<Configuration> Configuration::read(std::string_view service, int argc, ch
   declare(app, configuration, peers);
   std::string ignored;
   app.add_option("--config", ignored, "TOML file with these keys");
+  app.set_version_flag("--version", std::string{service} + " " + std::string{program_version});
   app.add_option("command", configuration.command, "What to do in place of serving");
 
   if (!file.empty()) {
@@ -187,6 +211,10 @@ Result<Configuration> Configuration::read(std::string_view service, int argc, ch
     app.parse(given);
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
+    configuration.command = {"help"};
+    return configuration;
+  } catch (const CLI::CallForVersion& asked) {
+    std::cout << asked.what() << '\n';
     configuration.command = {"help"};
     return configuration;
   } catch (const CLI::ExtrasError&) {

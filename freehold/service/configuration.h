@@ -20,6 +20,8 @@ struct ConfigurationKey {
   std::string sentence;
 };
 
+inline constexpr std::string_view program_version = "0.1.0";
+
 // How one process of a service is set up. Each key may come from a flag (--port 8081), from the
 // environment (FREEHOLD_PORT=8081) or from the file that --config names (TOML: port = 8081); the
 // first of these wins. An unknown key is an error that names the nearest known one.
@@ -42,7 +44,8 @@ struct Configuration {
   std::vector<std::string> command;
 
   // Reads flags, environment and file. Refused: malformed_configuration, with one line that says
-  // what is wrong. `--help` and `--version` print and return with `command` = {"help"}.
+  // what is wrong. `--help` and `--version` print and return with `command` = {"help"}. Both
+  // directories are absolute afterwards.
   static Result<Configuration> read(std::string_view service, int argc, char** argv);
 
   static std::vector<ConfigurationKey> keys();

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "freehold/base/errors.h"
+#include "freehold/database/sqlite/sqlite_backup.h"
+#include "freehold/database/sqlite/sqlite_directory.h"
 #include "freehold/schema/json.h"
 
 namespace freehold {
@@ -24,6 +26,13 @@ struct PublishedDescription {
 };
 BOOST_DESCRIBE_STRUCT(PublishedDescription, (), (type, schema))
 
+struct AcceptedDescription {
+  std::string type;
+  RawJson schema;
+  RawJson reply;
+};
+BOOST_DESCRIBE_STRUCT(AcceptedDescription, (), (type, schema, reply))
+
 struct TableDescription {
   std::string name;
   std::string sql;
@@ -33,6 +42,7 @@ BOOST_DESCRIBE_STRUCT(TableDescription, (), (name, sql))
 struct ProgramDescription {
   std::string service;
   std::vector<PublishedDescription> publishes;
+  std::vector<AcceptedDescription> accepts;  // commands
   std::vector<std::string> sends_commands_to;
   std::vector<std::string> reads;  // consumers, as <name>@<source>
   std::vector<TableDescription> tables;
@@ -40,7 +50,7 @@ struct ProgramDescription {
   std::vector<Metrics::Description> metrics;
 };
 BOOST_DESCRIBE_STRUCT(ProgramDescription, (),
-                      (service, publishes, sends_commands_to, reads, tables, configuration,
+                      (service, publishes, accepts, sends_commands_to, reads, tables, configuration,
                        metrics))
 
 constexpr sql::Query<TableDescription()> all_tables{
@@ -84,7 +94,21 @@ Task<> ask_and_keep(http::Peer* peer, Words command, std::optional<Result<std::s
   outcome->emplace(co_await ask(peer, std::move(command)));
 }
 
-// Replays every live journal with this program, without any effect.
+// What the running service answers; peer_unavailable: none runs.
+Result<std::string> ask_running_service(Service::Parts& parts, Words command) {
+  const std::string address =
+      parts.configuration.address + ":" + std::to_string(parts.configuration.port);
+  http::PeerOptions options{.identity = [&parts] { return parts.identity->token_for(parts.name); },
+                            .attempts_max = 1};
+  http::Peer self{parts.name, address, std::move(options), *parts.transport};
+  std::optional<Result<std::string>> outcome;
+  boost::asio::co_spawn(parts.io, ask_and_keep(&self, std::move(command), &outcome),
+                        boost::asio::detached);
+  while (!outcome) parts.io.run_one();
+  return *std::move(outcome);
+}
+
+// Replays every live journal with this program.
 int check(Service::Parts& parts) {
   const auto findings = parts.sagas->check();
   if (!findings) return report(parts.name, findings.error());
@@ -109,34 +133,58 @@ std::filesystem::path make_scratch_directory() {
   return name;
 }
 
+bool is_check(const Words& command) {
+  return command == Words{"check"};
+}
+
+Result<> copy_to_scratch(Service::Parts& parts) {
+  const std::filesystem::path& scratch = parts.scratch;
+  std::error_code ignored;
+  std::filesystem::remove_all(scratch, ignored);
+  FREEHOLD_TRY(make_private_directory(scratch));
+  const std::filesystem::path file = scratch / database_file_name;
+  const auto asked = ask_running_service(parts, {"backup", file.string()});
+  if (asked) return {};
+  if (!asked.error().is(errors::peer_unavailable)) return asked.error();
+  FREEHOLD_TRY(const auto held, SqliteDirectory::open(parts.configuration.data));
+  return back_up({.file = (parts.configuration.data / database_file_name).string()}, file);
+}
+
+Result<std::filesystem::path> backup_file(const std::filesystem::path& data,
+                                          std::string_view name) {
+  const std::filesystem::path file = (data / name).lexically_normal();
+  const std::filesystem::path inside = file.lexically_relative(data);
+  if (inside.empty() || *inside.begin() == ".." || inside == ".")
+    return Error{errors::malformed, file.string() + " is not in " + data.string() +
+                                        ", the only directory that this service can write to"};
+  if (std::filesystem::exists(file))
+    return Error{errors::malformed, file.string() + " is there already"};
+  return file;
+}
+
 std::optional<int> run_on_running_service(Service::Parts& parts) {
   const Words& command = parts.configuration.command;
-  const bool is_known = request_of(command) || is_view(command) || command == Words{"check"} ||
+  const bool is_known = request_of(command) || is_view(command) || is_check(command) ||
                         command.empty() || is_reference(command);
   if (!is_known) refuse_to_start(parts.name, "no such command; see --help", 2);
   if (!request_of(command) && !is_view(command)) return std::nullopt;
 
-  const std::string address =
-      parts.configuration.address + ":" + std::to_string(parts.configuration.port);
-  http::PeerOptions options{.identity = [&parts] { return parts.identity->token_for(parts.name); },
-                            .attempts_max = 1};
-  http::Peer self{parts.name, address, std::move(options), *parts.transport};
-  std::optional<Result<std::string>> outcome;
-  boost::asio::co_spawn(parts.io, ask_and_keep(&self, command, &outcome), boost::asio::detached);
-  while (!outcome) parts.io.run_one();
-  if (!*outcome && outcome->error().is(errors::peer_unavailable)) return std::nullopt;
-  return report(parts.name, *outcome);
+  const auto outcome = ask_running_service(parts, command);
+  if (!outcome && outcome.error().is(errors::peer_unavailable)) return std::nullopt;
+  return report(parts.name, outcome);
 }
 
 int run_on_stopped_service(Service::Parts& parts) {
   const Words& command = parts.configuration.command;
-  if (command == Words{"check"}) return check(parts);
+  if (is_check(command)) return check(parts);
   if (is_view(command)) {
     const auto view = parts.view();
     return report(parts.name, view ? Result<std::string>{to_json(*view)} : view.error());
   }
   if (const auto request = request_of(command); request && request->what == "backup") {
-    const auto done = parts.database->backup_to(request->name);
+    const auto file = backup_file(parts.configuration.data, request->name);
+    if (!file) return report(parts.name, file.error());
+    const auto done = parts.database->backup_to(*file);
     return report(parts.name, done ? Result<std::string>{""} : done.error());
   }
   return report(parts.name, Error{errors::peer_unavailable, "the service does not run"});
@@ -149,6 +197,8 @@ int print_reference(Service::Parts& parts) {
                              .metrics = parts.metrics.descriptions()};
   for (const auto& event : parts.published)
     program.publishes.push_back({event.type, RawJson{event.schema}});
+  for (const auto& command : parts.commands.accepted())
+    program.accepts.push_back({command.type, RawJson{command.schema}, RawJson{command.reply}});
   for (const Consumer& consumer : parts.consumers) program.reads.push_back(consumer.cursor_name());
   const auto read = parts.database->read_now(
       [&](SqlTransaction& transaction) { program.tables = transaction.all(all_tables); });

@@ -43,21 +43,18 @@ Service::Service(std::string name, int argc, char** argv)
   if (configuration->command == std::vector<std::string>{"help"})
     std::exit(0);  // NOLINT(concurrency-mt-unsafe)
   parts_->configuration = *std::move(configuration);
-  if (is_reference(parts_->configuration.command)) {
-    parts_->configuration.data = make_scratch_directory();
-    parts_->configuration.trust = parts_->configuration.data / "trust";
-  } else {
-    send_records(parts_->name, parts_->configuration.log_level);
+  const auto& command = parts_->configuration.command;
+  if (is_reference(command)) {
+    parts_->scratch = make_scratch_directory();
+    parts_->configuration.data = parts_->scratch;
+    parts_->configuration.trust = parts_->scratch / "trust";
   }
+  send_records(parts_->name, command.empty() ? parts_->configuration.log_level : "error");
   set_own_service(parts_->name);
 }
 
 Service::~Service() {
-  if (parts_ && is_reference(parts_->configuration.command)) {
-    if (parts_->database) parts_->database->stop();
-    std::error_code ignored;
-    std::filesystem::remove_all(parts_->configuration.data, ignored);
-  }
+  parts_->delete_scratch();
 }
 
 Database& Service::database(std::span<const Migration> migrations) {
@@ -71,7 +68,11 @@ Database& Service::database(std::span<const Migration> migrations) {
   auto executor = parts.io.get_executor();
   parts.transport = http::network_transport(executor);
   if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT
-  parts.open_database(migrations);
+  if (is_check(parts.configuration.command)) {
+    parts.scratch = parts.configuration.data / checked_copy;
+    if (const auto copied = copy_to_scratch(parts); !copied) parts.refuse(copied.error().text());
+  }
+  parts.open_database(parts.scratch.empty() ? parts.configuration.data : parts.scratch, migrations);
   parts.authentication =
       std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust, executor);
   parts.routes = std::make_unique<http::Routes>(parts.authentication.get());
@@ -124,7 +125,7 @@ boost::asio::any_io_executor Service::executor() {
 void Service::add_replica(ReplicaProgram replica) {
   const std::string source = replica.source;
   auto consumer = parts_->replicas->copy(std::move(replica), *parts_->neighbour(source).feed);
-  if (!consumer) refuse_to_start(parts_->name, consumer.error().text(), 1);
+  if (!consumer) parts_->refuse(consumer.error().text());
   parts_->consumers.push_back(*std::move(consumer));
 }
 
@@ -181,12 +182,23 @@ Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
   return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
 }
 
+void Service::Parts::delete_scratch() {
+  if (scratch.empty()) return;
+  if (database) database->stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(scratch, ignored);
+}
+
+void Service::Parts::refuse(std::string_view why) {
+  delete_scratch();
+  refuse_to_start(name, why, 1);
+}
+
 void Service::Parts::open_identity() {
-  configuration.data = std::filesystem::absolute(configuration.data);
   if (const auto made = make_private_directory(configuration.data); !made)
-    refuse_to_start(name, made.error().text(), 1);
+    refuse(made.error().text());
   auto opened = identity::ServiceIdentity::open(name, configuration.data, configuration.trust);
-  if (!opened) refuse_to_start(name, opened.error().text(), 1);
+  if (!opened) refuse(opened.error().text());
   identity = *std::move(opened);
 }
 
@@ -203,23 +215,23 @@ void Service::Parts::confine_process() {
   for (const auto& [peer, address] : configuration.peers)
     plan.connects_to.push_back(port_of(address));
   auto confined = confine(plan);
-  if (!confined) refuse_to_start(name, confined.error().text(), 1);
+  if (!confined) refuse(confined.error().text());
   confinement = *std::move(confined);
   for (const std::string& missing : confinement.not_held)
     record(Severity::warning, "this kernel cannot confine everything", {{"not_held", missing}});
   probe_confinement();
 }
 
-void Service::Parts::open_database(std::span<const Migration> steps) {
-  auto opened = SqliteDatabase::open({.directory = configuration.data,
+void Service::Parts::open_database(const std::filesystem::path& directory,
+                                   std::span<const Migration> steps) {
+  auto opened = SqliteDatabase::open({.directory = directory,
                                       .executor = io.get_executor(),
                                       .service = name,
                                       .log_partitions = configuration.log_partitions,
                                       .secure_delete = true});
-  if (!opened) refuse_to_start(name, opened.error().text(), 1);
+  if (!opened) refuse(opened.error().text());
   database = *std::move(opened);
-  if (const auto migrated = migrate(*database, steps); !migrated)
-    refuse_to_start(name, migrated.error().text(), 1);
+  if (const auto migrated = migrate(*database, steps); !migrated) refuse(migrated.error().text());
 }
 
 }  // namespace freehold

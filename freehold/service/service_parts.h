@@ -57,9 +57,14 @@ struct Service::Parts {
 
   void confine_process();
   void open_identity();
-  void open_database(std::span<const Migration> migrations);
+  void delete_scratch();
+  [[noreturn]] void refuse(std::string_view why);  // with exit code 1, and nothing left behind
+  // Opens the database of that directory and brings its schema up to date.
+  void open_database(const std::filesystem::path& directory, std::span<const Migration> migrations);
   void add_own_routes();
   void add_metrics();
+  void add_database_metrics();
+  void add_work_metrics();
   Result<> start();
   Task<> stop();
   Task<Result<Alive>> livez(http::None, http::Call call);
@@ -99,7 +104,9 @@ struct Service::Parts {
   // Work that blocks, off the I/O thread. Made by start(): no thread may be older than the walls.
   std::unique_ptr<boost::asio::thread_pool> blocking;
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
-  bool stopping = false;
+  std::filesystem::path scratch;  // of a command that works on a copy; deleted at the end
+  bool is_asked_to_stop = false;
+  bool is_stopped = false;
 };
 
 // Prints one line to standard error and ends the program.

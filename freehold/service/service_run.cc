@@ -11,6 +11,7 @@
 #include "freehold/base/record.h"
 #include "freehold/events/set_aside.h"
 #include "freehold/schema/json.h"
+#include "freehold/service/operator_command.h"
 #include "freehold/service/service_parts.h"
 
 namespace freehold {
@@ -39,6 +40,8 @@ Task<Result<>> back_up(SqliteDatabase* database, std::filesystem::path file) {
 }  // namespace
 
 int Service::Parts::serve() {
+  std::error_code ignored;
+  std::filesystem::remove_all(configuration.data / checked_copy, ignored);  // of one that died
   if (const auto started = start(); !started) {
     database->stop();
     refuse_to_start(name, started.error().text(), 1);
@@ -52,7 +55,7 @@ int Service::Parts::serve() {
           {"port", server->port()},
           {"landlock_abi", confinement.abi}});
   auto guard = boost::asio::make_work_guard(io);
-  while (!stopping) io.run_one();
+  while (!is_stopped) io.run_one();
 
   // What was accepted is committed before the process ends; its completions still want a thread.
   blocking->join();
@@ -67,7 +70,7 @@ int Service::Parts::serve() {
 Result<> Service::Parts::start() {
   FREEHOLD_TRY(answers->load());
   FREEHOLD_TRY(sagas->start());
-  routes->describe_at_openapi_json(name, "0.1.0");
+  routes->describe_at_openapi_json(name, std::string{program_version});
   routes->on_answered([this](const http::Answered& answered) { metrics.answered(answered); });
   server = std::make_unique<http::Server>(
       *routes, http::ServerOptions{.address = configuration.address, .port = configuration.port},
@@ -90,11 +93,20 @@ Result<> Service::Parts::start() {
   return {};
 }
 
+// Until it has succeeded once: the owner may be away for as long as it likes.
 Task<> Service::Parts::rebuild(ConsumerLoop* consumer) {
-  const auto rebuilt = co_await consumer->rebuild();
-  if (!rebuilt)
-    record(Severity::error, "replica not rebuilt",
+  constexpr std::chrono::seconds pause_max{30};
+  std::chrono::seconds pause{1};
+  boost::asio::basic_waitable_timer<SteadyClock> again{io};
+  while (!is_asked_to_stop) {
+    const auto rebuilt = co_await consumer->rebuild();
+    if (rebuilt) co_return;
+    record(Severity::warning, "replica not rebuilt",
            {{"consumer", consumer->consumer().cursor_name()}, {"why", rebuilt.error().text()}});
+    again.expires_after(pause);
+    co_await again.async_wait(boost::asio::use_awaitable);
+    pause = std::min(2 * pause, pause_max);
+  }
 }
 
 // What was deleted still stands in the write-ahead log, and is gone when that was emptied. Nothing
@@ -123,13 +135,14 @@ Task<> Service::Parts::erase_for_good() {
 // comes; then what works by itself.
 Task<> Service::Parts::stop() {
   record(Severity::info, "stopping");
+  is_asked_to_stop = true;
   const Deadline deadline = deadline_in(std::chrono::seconds{configuration.stop_timeout_s});
   co_await event_log->stop();
   co_await server->stop(deadline);
   for (auto& loop : loops) co_await loop->stop();
   co_await sagas->stop();
   erasure.cancel();
-  stopping = true;
+  is_stopped = true;
 }
 
 void Service::Parts::add_own_routes() {
@@ -207,68 +220,21 @@ Task<Result<>> Service::Parts::act(OperatorRequest request) {
   if (request.what == "retry") co_return co_await sagas->retry(request.name);
   if (const auto own = own_commands.find(request.what); own != own_commands.end())
     co_return co_await own->second(request.name);
-  if (request.what == "backup")
+  if (request.what == "backup") {
+    FREEHOLD_CO_TRY(auto file, backup_file(configuration.data, request.name));
     co_return co_await boost::asio::co_spawn(blocking->get_executor(),
-                                             back_up(database.get(), request.name),
+                                             back_up(database.get(), std::move(file)),
                                              boost::asio::use_awaitable);
+  }
+  if (request.what != "rebuild" && request.what != "rejoin" && request.what != "redrive")
+    co_return Error{errors::malformed, "no command '" + request.what + "'; see --help"};
   ConsumerLoop* consumer = loop(request.name);
   if (!consumer) consumer = loop_of_replica(request.name);
   if (!consumer) co_return Error{errors::not_found, "no consumer '" + request.name + "'"};
   if (request.what == "rebuild") co_return co_await consumer->rebuild();
   if (request.what == "rejoin") co_return co_await consumer->rejoin();
-  if (request.what == "redrive" && request.key) co_return co_await consumer->redrive(*request.key);
-  co_return Error{errors::malformed, "no such command; see --help"};
-}
-
-void Service::Parts::add_metrics() {
-  using enum Metrics::Sort;
-  const auto lane = [this](std::atomic<std::uint64_t> LaneStatistics::* member) {
-    return [this, member] {
-      return static_cast<double>((database->lane_statistics().*member).load());
-    };
-  };
-  metrics.add(counter, "freehold_lane_commits_total", "Commits of the writing lane.",
-              lane(&LaneStatistics::batches));
-  metrics.add(counter, "freehold_lane_transactions_total", "Transactions that came to an outcome.",
-              lane(&LaneStatistics::jobs));
-  metrics.add(counter, "freehold_lane_refused_total", "Transactions undone by a refusal.",
-              lane(&LaneStatistics::refused));
-  metrics.add(counter, "freehold_lane_failed_total", "Transactions undone by a fault.",
-              lane(&LaneStatistics::failed));
-  metrics.add(counter, "freehold_lane_reruns_total", "Batches that were run again.",
-              lane(&LaneStatistics::reruns));
-  metrics.add(counter, "freehold_lane_overloads_total", "Transactions that found the queue full.",
-              lane(&LaneStatistics::overloads));
-  metrics.add(counter, "freehold_log_events_total", "Events appended to the log.",
-              lane(&LaneStatistics::events));
-  metrics.add(gauge, "freehold_lane_load", "Share of the queue that is taken, 0 to 1.",
-              [this] { return database->load(); });
-  metrics.add(gauge, "freehold_http_connections", "Connections open now.",
-              [this] { return static_cast<double>(server ? server->connections() : 0); });
-  metrics.add(gauge, "freehold_consumer_lag", "Events behind the source's head, by consumer.",
-              [this] {
-                std::vector<Metrics::Sample> samples;
-                for (const auto& loop : loops)
-                  samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
-                                     static_cast<double>(loop->status().lag())});
-                return samples;
-              });
-  metrics.add(gauge, "freehold_consumer_stopped", "1: the consumer has stopped itself.", [this] {
-    std::vector<Metrics::Sample> samples;
-    for (const auto& loop : loops)
-      samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
-                         loop->status().state == ConsumerState::stopped ? 1.0 : 0.0});
-    return samples;
-  });
-  metrics.add(gauge, "freehold_sagas", "Sagas alive, by status.", [this] {
-    std::vector<Metrics::Sample> samples;
-    if (const auto counts = sagas->counts()) {
-      samples.push_back({{{"status", "running"}}, static_cast<double>(counts->running)});
-      samples.push_back({{{"status", "parked"}}, static_cast<double>(counts->parked)});
-      samples.push_back({{{"status", "diverged"}}, static_cast<double>(counts->diverged)});
-    }
-    return samples;
-  });
+  if (!request.key) co_return Error{errors::malformed, "redrive needs a key"};
+  co_return co_await consumer->redrive(*request.key);
 }
 
 }  // namespace freehold
