@@ -134,7 +134,8 @@ def versions_are_consecutive(product, order):
     for name, log in (("product", product.log), ("order", order.log)):
         positions = [event.position for event in log.events if event.position > log.low]
         if positions != list(range(log.low + 1, log.head + 1)):
-            found.append(Violation(6, f"{name}'s log is not dense from {log.low + 1} to {log.head}"))
+            found.append(Violation(6, f"{name}'s log is not dense from {log.low + 1} to "
+                                      f"{log.head}"))
     last = {}
     for event in product.log.events:
         if event.type == "product.state.v1" and event.data:

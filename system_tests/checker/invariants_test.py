@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checker sees what is wrong: a small shop's books, right at first, then each wrong in one way."""
+"""The checker sees what is wrong: the books of a small shop, each time wrong in one way."""
 
 import unittest
 from dataclasses import replace

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kill test sees what it is there to see: each of these bugs is in the services of a test build,
-and breaks one invariant."""
+"""The kill test sees what it is there to see: each of these bugs is in the services of a test
+build, and breaks one invariant."""
 
 import unittest
 

@@ -48,8 +48,10 @@ class Journey(unittest.TestCase):
         return placed
 
     def until_status(self, order_id, status, customer=None):
-        return until(lambda: (order := self.order(order_id, customer))["status"] == status and order,
-                     f"order {order_id} is {status}")
+        def there():
+            order = self.order(order_id, customer)
+            return order if order["status"] == status else None
+        return until(there, f"order {order_id} is {status}")
 
     def until_stock(self, product_id, **wanted):
         def is_so():

@@ -118,7 +118,7 @@ class Restore(unittest.TestCase):
                          "confirmed")
         expect(202, answered(lambda: self.customer.place([(self.product, 1)]), "an order"))
 
-    def test_after_an_operator_let_it_rejoin_all_orders_end_and_the_stock_is_that_of_the_orders(self):
+    def test_after_a_rejoin_all_orders_end_and_the_stock_is_that_of_the_orders(self):
         backup = self.services.backup("product")
         self.confirmed_order()
         self.at_rest()

@@ -105,7 +105,7 @@ class Services:
         return done.stdout
 
     def backup(self, name):
-        """A new backup's path. It lies in the service's own directory: it may write nowhere else."""
+        """A new backup's path. It is in the service's directory, who may write nowhere else."""
         self._backups += 1
         file = self.data(name) / f"backup-{self._backups}.sqlite"
         self.command(name, "backup", str(file))
