@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For this room's tests: a whole service, with notes that anybody may write. It believes the tokens
+// of "user" if that is one of its peers. Environment: DESK_MIGRATION in place of its first
+// migration; DESK_SECOND_MIGRATION is another one.
+#include <cstdlib>
+
+#include "freehold/service/service.h"
+
+namespace freehold {
+namespace {
+
+struct Note {
+  std::int64_t id;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(Note, (), (id, text))
+
+struct NewNote {
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(NewNote, (), (text))
+
+struct NoteId {
+  std::int64_t id;
+};
+BOOST_DESCRIBE_STRUCT(NoteId, (), (id))
+
+struct Count {
+  std::int64_t count;
+};
+BOOST_DESCRIBE_STRUCT(Count, (), (count))
+
+struct Me {
+  std::string subject;
+};
+BOOST_DESCRIBE_STRUCT(Me, (), (subject))
+
+constexpr sql::Query<NoteId(std::string)> insert_note{
+    "insert into note (text) values ($1) returning id"};
+constexpr sql::Change<void(std::int64_t)> delete_note{"delete from note where id = $1"};
+constexpr sql::Query<Count()> count_notes{"select count(*) as count from note"};
+
+class Notes {
+ public:
+  explicit Notes(Database& database) : database_(database) {}
+
+  void routes(http::Routes& routes) {
+    routes.post<"/api/notes">(&Notes::add, *this).open();
+    routes.get<"/api/notes">(&Notes::count, *this).open();
+    routes.del<"/api/notes/{id}">(&Notes::remove, *this).open();
+    routes.get<"/api/me">(&Notes::me, *this).requires_role("customer");
+  }
+
+ private:
+  Task<Result<http::Reply<NoteId>>> add(NewNote note, http::Call) {
+    FREEHOLD_CO_TRY(const NoteId id, co_await database_.write([note](SqlTransaction& transaction) {
+      return *transaction.first(insert_note, note.text);
+    }));
+    co_return http::Reply<NoteId>{.status = 201, .body = id};
+  }
+  Task<Result<Count>> count(http::None, http::Call) {
+    co_return co_await database_.read(
+        [](SqlTransaction& transaction) { return *transaction.first(count_notes); });
+  }
+  Task<Result<http::Reply<void>>> remove(NoteId note, http::Call) {
+    FREEHOLD_CO_TRY(co_await database_.write(
+        [note](SqlTransaction& transaction) { transaction.run(delete_note, note.id); }));
+    co_return http::Reply<void>{};
+  }
+  Task<Result<Me>> me(http::None, http::Call call) { co_return Me{call.caller().subject}; }
+
+  Database& database_;
+};
+
+std::vector<Migration> migrations() {
+  const char* first = std::getenv("DESK_MIGRATION");          // NOLINT(concurrency-mt-unsafe)
+  const char* second = std::getenv("DESK_SECOND_MIGRATION");  // NOLINT(concurrency-mt-unsafe)
+  std::vector<Migration> steps{
+      {1, "notes", MigrationKind::expand,
+       first ? first : "create table note (id integer primary key, text text not null)"}};
+  if (second) steps.push_back({2, "more", MigrationKind::expand, second});
+  return steps;
+}
+
+int serve(int argc, char** argv) {
+  Service service{"desk", argc, argv};
+  const std::vector<Migration> steps = migrations();
+  Notes notes{service.database(steps)};
+  if (service.configuration().peers.contains("user")) service.believes_tokens_of("user", "shop");
+  notes.routes(service.routes());
+  return service.run();
+}
+
+}  // namespace
+}  // namespace freehold
+
+int main(int argc, char** argv) {
+  return freehold::serve(argc, argv);
+}
