@@ -7,6 +7,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <set>
@@ -39,6 +43,19 @@ struct Outcome {
   std::uint64_t repeats = 0;
 };
 
+// Parts the two services from one another now and then, for up to half a second.
+Task<> part_and_join(Simulation* simulation) {
+  boost::asio::basic_waitable_timer<SteadyClock> timer{simulation->client()};
+  while (simulation->calamity.per_second > 0) {
+    timer.expires_after(std::chrono::milliseconds{1 + simulation->random().below(1'500)});
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    simulation->network().part("shop", "stock");
+    timer.expires_after(std::chrono::milliseconds{1 + simulation->random().below(500)});
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    simulation->network().join("shop", "stock");
+  }
+}
+
 // Orders under calamities, then calm; what the auditor finds.
 Outcome run(std::uint64_t seed, Planted planted, int orders = 200) {
   std::map<std::string, int> taken_outside;
@@ -63,6 +80,7 @@ Outcome run(std::uint64_t seed, Planted planted, int orders = 200) {
 
   Customers customers{simulation, orders};
   customers.start(6);
+  boost::asio::co_spawn(simulation.client(), part_and_join(&simulation), boost::asio::detached);
   Outcome outcome;
   if (!simulation.run_until([&] { return customers.are_content(); }, 3min))
     outcome.breaches.push_back("customers are not content: " +
