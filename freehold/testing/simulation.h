@@ -47,7 +47,7 @@ struct Calamity {
 // longer while nothing happens; a timer is late by at most an eighth of the silence before it.
 //
 // One at a time in a process: it installs the clock, the random source, the storage and the hook of
-// the crash points.
+// the crash points. A program that links it has no system timers, see simulation.cc.
 class Simulation {
  public:
   explicit Simulation(std::uint64_t seed);
