@@ -129,6 +129,16 @@ TEST_F(ServiceTest, an_orderly_stop_answers_everything_that_it_has_accepted) {
   EXPECT_EQ(ask("GET", "/api/notes").body, "{\"count\":" + std::to_string(before) + "}");
 }
 
+TEST_F(ServiceTest, an_orderly_stop_waits_for_a_request_that_is_under_way) {
+  start();
+  http::RawAnswer answer;
+  std::jthread client{[&] { answer = ask("POST", "/api/slow-notes", {}, R"({"text":"n"})"); }};
+  ASSERT_FALSE(program_->wait_for_record("slow note begun").empty());
+  stop();
+  client.join();
+  EXPECT_EQ(answer.status, 201);
+}
+
 TEST_F(ServiceTest, a_killed_service_has_what_it_has_answered) {
   start();
   for (int i = 0; i < 20; ++i) ASSERT_EQ(add_note("n").status, 201);

@@ -3,8 +3,13 @@
 // For this room's tests: a whole service, with notes that anybody may write. It believes the tokens
 // of "user" if that is one of its peers. Environment: DESK_MIGRATION in place of its first
 // migration; DESK_SECOND_MIGRATION is another one.
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
 
+#include "freehold/base/clock.h"
+#include "freehold/base/record.h"
 #include "freehold/service/service.h"
 
 namespace freehold {
@@ -47,6 +52,7 @@ class Notes {
 
   void routes(http::Routes& routes) {
     routes.post<"/api/notes">(&Notes::add, *this).open();
+    routes.post<"/api/slow-notes">(&Notes::add_slowly, *this).open();
     routes.get<"/api/notes">(&Notes::count, *this).open();
     routes.del<"/api/notes/{id}">(&Notes::remove, *this).open();
     routes.get<"/api/me">(&Notes::me, *this).requires_role("customer");
@@ -58,6 +64,13 @@ class Notes {
       return *transaction.first(insert_note, note.text);
     }));
     co_return http::Reply<NoteId>{.status = 201, .body = id};
+  }
+  Task<Result<http::Reply<NoteId>>> add_slowly(NewNote note, http::Call call) {
+    boost::asio::basic_waitable_timer<SteadyClock> timer{co_await boost::asio::this_coro::executor};
+    timer.expires_after(std::chrono::milliseconds{300});
+    record(Severity::info, "slow note begun");
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_return co_await add(std::move(note), std::move(call));
   }
   Task<Result<Count>> count(http::None, http::Call) {
     co_return co_await database_.read(
