@@ -35,9 +35,10 @@ template <class T>
 std::uint64_t shape_of();
 
 // What a reader or writer of `before` would miss in `after`, both documents of json_schema<T>():
-// a field removed, of another type, newly required or no longer always there, an enumerator
-// removed. One sentence each, beginning with the field's path; empty when `after` only adds. Texts
-// that are not JSON are a break themselves.
+// a field removed, of another type, newly required or no longer always there, an enumerator removed
+// or added (an older reader refuses what it has no name for). One sentence each, beginning with the
+// field's path; empty when `after` only adds fields. Texts that are not JSON are a break
+// themselves.
 std::vector<std::string> breaks(std::string_view before, std::string_view after);
 
 }  // namespace freehold

@@ -103,6 +103,9 @@ class Comparison {
     if (before.empty() != left.empty()) return add(path, "has another type");
     for (const std::string& name : before)
       if (!left.contains(name)) add(path, "has lost the enumerator " + name);
+    // Who reads with the old description knows no name for it, and cannot go on without one.
+    for (const std::string& name : left)
+      if (!before.contains(name)) add(path, "has gained the enumerator " + name);
   }
 
   void compare_part(const json::object& was, const json::object& is, const char* key,
