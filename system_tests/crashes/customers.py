@@ -21,7 +21,7 @@ class Customers:
         self._services = services
         self._admin_token = services.admin()
         admin = self._admin()
-        self._products = [make_product(admin, STOCK)["id"] for _ in range(PRODUCTS)]
+        self.products = [make_product(admin, STOCK)["id"] for _ in range(PRODUCTS)]
         self._tokens = [services.customer() for _ in range(count)]
         self.accepted = {}  # idempotency key → order
         self.answers = Counter()
@@ -57,7 +57,7 @@ class Customers:
         api = Api(self._services.port("order"), token, timeout_s=10)
         key, wait_s = new_key(), random.choice((0, 0, 2))
         lines = [(product, random.randint(1, 2))
-                 for product in random.sample(self._products, random.choice((1, 2)))]
+                 for product in random.sample(self.products, random.choice((1, 2)))]
         placed = answered(lambda: api.place(lines, key, wait_s), "an order")
         self.answers[placed.status] += 1
         if placed.status not in (201, 202):
@@ -72,7 +72,7 @@ class Customers:
     def _keep_shop(self):
         """An administrator: new names, so that versions move, and new units."""
         admin = self._admin()
-        for product in self._products:
+        for product in self.products:
             renamed = answered(lambda product=product: admin.patch(
                 f"/api/products/{product}", {"name": f"Thing {new_key()}"},
                 headers={"If-Match": "*"}), "a new name")
