@@ -208,10 +208,11 @@ class GatewayTest(unittest.TestCase):
         self.assertEqual(order.server.requests, ["POST"] * 3)
 
     def test_what_may_have_had_an_effect_is_not_sent_twice(self):
-        for method in ("POST", "PATCH", "DELETE"):
-            with self.subTest(method):
+        a_key = {"Idempotency-Key": "k"}  # which this address does not look at
+        for method, headers in (("POST", {}), ("POST", a_key), ("PATCH", a_key), ("DELETE", a_key)):
+            with self.subTest(method, headers=headers):
                 user = self.service("user", breaks_off=1)
-                self.assert_problem(self.ask(method, "/api/users/me", b"{}"), 503,
+                self.assert_problem(self.ask(method, "/api/users/me", b"{}", headers), 503,
                                     "service_unavailable")
                 self.assertEqual(user.server.requests, [method])
                 self.doCleanups()
