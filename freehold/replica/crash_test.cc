@@ -45,11 +45,11 @@ class ReplicaCrashTest : public LibraryTest {
   void make_a_replica_that_drifted() {
     std::filesystem::remove_all(directory_.path() / "library");
     std::filesystem::remove_all(directory_.path() / "desk");
-    LibraryTest::SetUp();
+    start();
     put_many(shelves_in_story, 1, 1);
     ASSERT_TRUE(catches_up(copy()));
     desk_->script("update shelf_replica set books = " + std::to_string(drifted));
-    LibraryTest::TearDown();
+    stop();
   }
 
   std::size_t count_rows_with(std::int64_t books) {
@@ -92,7 +92,7 @@ TEST_F(ReplicaCrashTest, of_a_rebuild_leaves_the_old_table_or_the_new_one) {
     make_a_replica_that_drifted();
     EXPECT_TRUE(was_killed(run_child(std::string{point}))) << "this point was not reached";
 
-    LibraryTest::SetUp();
+    start();
     const bool is_swapped = point == "replica.after_swap";
     EXPECT_EQ(count_rows_with(is_swapped ? 1 : drifted), shelves_in_story);
 
@@ -104,7 +104,7 @@ TEST_F(ReplicaCrashTest, of_a_rebuild_leaves_the_old_table_or_the_new_one) {
     EXPECT_TRUE(desk_->wait_for(loop.rebuild()));
     EXPECT_EQ(count_rows_with(1), shelves_in_story - 1);
     EXPECT_EQ(found(shelf_name(7))->books, 5);
-    LibraryTest::TearDown();
+    stop();
   }
   EXPECT_EQ(points, 4);
 }

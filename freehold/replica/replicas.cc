@@ -77,7 +77,7 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
     copy->program.apply(transaction, copy->program.table.name, delivery);
   });
   consumer.rebuild_on_divergence(
-      [this, copy, &source](std::string) { return rebuild(copy, &source); });
+      [this, copy, &source](const std::string&) { return rebuild(copy, &source); });
   return consumer;
 }
 

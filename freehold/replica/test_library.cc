@@ -15,13 +15,13 @@ std::string shelf_name(std::int64_t number) {
   return "shelf " + std::to_string(number);
 }
 
-void LibraryTest::SetUp() {
+void LibraryTest::start() {
   set_own_service("library");  // the only one that publishes
   start_library();
   start_desk();
 }
 
-void LibraryTest::TearDown() {
+void LibraryTest::stop() {
   stop_desk();
   library_.reset();
 }

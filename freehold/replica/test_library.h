@@ -62,9 +62,11 @@ inline constexpr Replica<ShelfState, LabelledShelfRow> labelled_shelves{"shelf_r
 // Two services over a real feed. Start the library first; stop the desk before the library.
 class LibraryTest : public testing::Test {
  protected:
-  void SetUp() override;
-  void TearDown() override;
+  void SetUp() override { start(); }
+  void TearDown() override { stop(); }
 
+  void start();  // both
+  void stop();
   void start_library(std::uint16_t port = 0);
   void start_desk();
   // The desk's copy begins to work; its consumer.

@@ -152,7 +152,7 @@ Result<> copy_to_scratch(Service::Parts& parts) {
 
 Result<std::filesystem::path> backup_file(const std::filesystem::path& data,
                                           std::string_view name) {
-  const std::filesystem::path file = (data / name).lexically_normal();
+  std::filesystem::path file = (data / name).lexically_normal();
   const std::filesystem::path inside = file.lexically_relative(data);
   if (inside.empty() || *inside.begin() == ".." || inside == ".")
     return Error{errors::malformed, file.string() + " is not in " + data.string() +

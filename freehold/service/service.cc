@@ -23,6 +23,18 @@ std::uint16_t port_of(std::string_view address) {
       std::atoi(std::string{address.substr(address.rfind(':') + 1)}.c_str()));
 }
 
+Task<Result<std::string>> keys_of(http::Peer* issuer) {
+  http::Request request{.target = "/api/.well-known/jwks.json"};
+  FREEHOLD_CO_TRY(auto answer, co_await issuer->exchange(std::move(request),
+                                                         deadline_in(std::chrono::seconds{3})));
+  if (answer.status != 200) co_return http::read_problem(answer);
+  co_return std::move(answer.body);
+}
+
+Task<Result<std::string>> own_keys(std::string jwks) {
+  co_return jwks;
+}
+
 }  // namespace
 
 void refuse_to_start(std::string_view service, std::string_view why, int code) {
@@ -131,20 +143,13 @@ void Service::add_replica(ReplicaProgram replica) {
 
 void Service::believes_tokens_of(std::string issuer, std::string audience) {
   http::Peer& peer = *parts_->neighbour(issuer).peer;
-  parts_->authentication->believe(
-      issuer, std::move(audience), *parts_->database, [&peer]() -> Task<Result<std::string>> {
-        http::Request request{.target = "/api/.well-known/jwks.json"};
-        FREEHOLD_CO_TRY(auto answer, co_await peer.exchange(std::move(request),
-                                                            deadline_in(std::chrono::seconds{3})));
-        if (answer.status != 200) co_return http::read_problem(answer);
-        co_return std::move(answer.body);
-      });
+  parts_->authentication->believe(std::move(issuer), std::move(audience), *parts_->database,
+                                  [&peer] { return keys_of(&peer); });
 }
 
 void Service::believes_own_tokens(std::string audience, std::string jwks) {
-  parts_->authentication->believe(
-      parts_->name, std::move(audience), *parts_->database,
-      [jwks = std::move(jwks)]() -> Task<Result<std::string>> { co_return jwks; });
+  parts_->authentication->believe(parts_->name, std::move(audience), *parts_->database,
+                                  [jwks = std::move(jwks)] { return own_keys(jwks); });
 }
 
 int Service::run() {
@@ -182,7 +187,7 @@ Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
   return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
 }
 
-void Service::Parts::delete_scratch() {
+void Service::Parts::delete_scratch() const {
   if (scratch.empty()) return;
   if (database) database->stop();
   std::error_code ignored;

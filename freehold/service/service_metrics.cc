@@ -66,6 +66,7 @@ void Service::Parts::add_work_metrics() {
   metrics.add(gauge, "freehold_consumer_lag", "Events behind the source's head, by consumer.",
               [this] {
                 std::vector<Metrics::Sample> samples;
+                samples.reserve(loops.size());
                 for (const auto& loop : loops)
                   samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
                                      static_cast<double>(loop->status().lag())});
@@ -73,6 +74,7 @@ void Service::Parts::add_work_metrics() {
               });
   metrics.add(gauge, "freehold_consumer_stopped", "1: the consumer has stopped itself.", [this] {
     std::vector<Metrics::Sample> samples;
+    samples.reserve(loops.size());
     for (const auto& loop : loops)
       samples.push_back({{{"consumer", loop->consumer().cursor_name()}},
                          loop->status().state == ConsumerState::stopped ? 1.0 : 0.0});

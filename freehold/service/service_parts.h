@@ -57,7 +57,7 @@ struct Service::Parts {
 
   void confine_process();
   void open_identity();
-  void delete_scratch();
+  void delete_scratch() const;
   [[noreturn]] void refuse(std::string_view why);  // with exit code 1, and nothing left behind
   // Opens the database of that directory and brings its schema up to date.
   void open_database(const std::filesystem::path& directory, std::span<const Migration> migrations);

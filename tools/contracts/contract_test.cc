@@ -13,7 +13,8 @@ using testing::IsEmpty;
 constexpr std::string_view flag =
     R"({"type":"object","properties":{"on":{"type":"boolean"}},"required":["on"]})";
 constexpr std::string_view wider_flag =
-    R"({"type":"object","properties":{"on":{"type":"boolean"},"by":{"type":"string"}},"required":["on"]})";
+    R"({"type":"object","properties":{"on":{"type":"boolean"},"by":{"type":"string"}},)"
+    R"("required":["on"]})";
 constexpr std::string_view no_flag = R"({"type":"object","properties":{},"required":[]})";
 
 freehold::RawJson raw(std::string_view text) {

@@ -30,7 +30,7 @@ PARTS_OF = {
 }
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
-_OURS = ("freehold/", "shop/", "system_tests/", "bench/")
+_OURS = ("freehold/", "shop/", "system_tests/", "bench/", "tools/")
 
 
 def includes(tree):
