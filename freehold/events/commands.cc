@@ -69,6 +69,7 @@ void Commands::add(std::string_view type, Handler handler) {
 
 std::vector<Commands::Accepted> Commands::accepted() const {
   std::vector<Accepted> all;
+  all.reserve(handlers_.size());
   for (const auto& [type, handler] : handlers_)
     all.push_back({type, handler.schema(), handler.reply_schema()});
   return all;

@@ -145,8 +145,8 @@ void ConsumerLoop::Run::spawn(Task<> task, asio::cancellation_slot slot) {
   asio::co_spawn(executor_, std::move(task), asio::bind_cancellation_slot(slot, ended));
 }
 
-Task<> ConsumerLoop::Run::pause(internal::Signal& signal, SteadyClock::time_point until) {
-  while (!ending() && SteadyClock::now() < until) co_await signal.wait(until);
+Task<> ConsumerLoop::Run::pause(internal::Signal* signal, SteadyClock::time_point until) {
+  while (!ending() && SteadyClock::now() < until) co_await signal->wait(until);
 }
 
 void ConsumerLoop::Run::waits(std::string_view why, const Error& error) {

@@ -158,7 +158,8 @@ TEST_F(StoryTest, DISABLED_runs) {
       append_event_of_story(transaction, static_cast<std::int64_t>(head(counter)) + 1);
       return {};
     }));
-  keeper.consume(states, counter.address());
+  options.batch_events_max = 1;  // a page for each state
+  keeper.consume(states, counter.address(), options);
   ASSERT_TRUE(
       comes_true([&] { return has_applied_all(keeper, events_in_story + states_in_story); }));
   ASSERT_TRUE(counter.wait_for(counter.log().sweep()));
@@ -190,7 +191,8 @@ TEST_F(CrashTest, again_and_again_leaves_each_effect_once) {
   for (const char* point :
        {"consumer.after_handler:3", "consumer.before_commit:6", "consumer.after_commit:2",
         "log.after_append:2", "log.after_heads:3", "feed.before_answer:5",
-        "consumer.after_set_aside", "consumer.after_redrive:2", "consumer.after_cursor:12"})
+        "consumer.after_set_aside", "consumer.after_redrive:2", "consumer.after_cursor:12",
+        "consumer.after_states:2"})
     (void)run_child(point);
   EXPECT_TRUE(succeeded(run_child("")));
   expect_each_effect_once();

@@ -158,18 +158,18 @@ Result<> EventLog::State::check_place(Books& books, const EventId& place) const 
 }
 
 // Events, end and head come from one snapshot.
-Task<Result<>> EventLog::State::read_database(Progress& progress,
-                                              const internal::FamilyFilter& filter) {
+Task<Result<>> EventLog::State::read_database(Progress* progress,
+                                              const internal::FamilyFilter* filter) {
   const auto read = co_await database_.read([&](SqlTransaction& transaction) -> Result<> {
     Books& books = transaction.books();
-    FeedAnswer& answer = progress.answer;
+    FeedAnswer& answer = progress->answer;
     FREEHOLD_TRY(check_place(books, answer.through));
     const Head head = books.head(answer.after.partition);
     answer.head = head.last;
     answer.low = head.low;
     const auto events = books.events_after(answer.after.partition, answer.through.position,
                                            options_.answer_events_max, options_.answer_bytes_max);
-    progress.full = !look(progress, filter, events) || answer.through != head.last;
+    progress->full = !look(*progress, *filter, events) || answer.through != head.last;
     return {};
   });
   co_return read;
@@ -221,7 +221,7 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
   for (;;) {
     const std::uint64_t seen = commits(query.partition);
     if (!from_tail || !read_tail(progress, filter))
-      FREEHOLD_CO_TRY(co_await read_database(progress, filter));
+      FREEHOLD_CO_TRY(co_await read_database(&progress, &filter));
     const FeedAnswer& answer = progress.answer;
     const auto time = SteadyClock::now();
     if (answer.events > 0 || progress.full || time >= deadline) break;

@@ -39,12 +39,15 @@ class EventLogTest : public testing::Test {
   FeedQuery after(const EventId& place) {
     FeedQuery query;
     query.after = place;
-    query.timeout = 5s;
+    query.timeout = 20s;
     return query;
   }
+  // Every answer comes long before the timeout of its query, unless the test says another.
   FeedAnswer read(FeedQuery query, std::string reader = "keeper") {
+    const Deadline soon = deadline_in(10s);
     auto answer = service_->wait_for(service_->log().read(std::move(query), std::move(reader)));
     EXPECT_TRUE(answer) << answer.error().text();
+    EXPECT_LT(SteadyClock::now(), soon);
     return *std::move(answer);
   }
   Error refused(FeedQuery query) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "freehold/base/errors.h"
+#include "freehold/events/internal/event_ids.h"
 #include "freehold/http/message.h"
 #include "freehold/http/peer.h"
 #include "freehold/http/problem.h"
@@ -43,10 +44,10 @@ class Target {
   char before_ = '?';
 };
 
-Task<Result<http::Response>> get(http::Peer& peer, std::string target, Deadline deadline) {
+Task<Result<http::Response>> get(http::Peer* peer, std::string target, Deadline deadline) {
   http::Request request;
   request.target = std::move(target);
-  FREEHOLD_CO_TRY(auto response, co_await peer.exchange(std::move(request), deadline));
+  FREEHOLD_CO_TRY(auto response, co_await peer->exchange(std::move(request), deadline));
   if (response.status >= 400) co_return http::read_problem(response);
   if (response.status != 200)
     co_return Error{errors::unexpected_answer, "status " + std::to_string(response.status)};
@@ -64,38 +65,13 @@ Result<EventId> id_in(const http::Response& response, std::string_view name) {
   return EventId::from_text(text);
 }
 
-Result<std::vector<EventId>> ids_of(const std::vector<std::string>& texts) {
-  std::vector<EventId> ids;
-  for (const std::string& text : texts) {
-    FREEHOLD_TRY(const EventId id, EventId::from_text(text));
-    ids.push_back(id);
-  }
-  return ids;
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  for (std::size_t comma = 0; comma != std::string_view::npos;) {
-    comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-  }
-  return parts;
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
-  return text;
-}
-
 }  // namespace
 
 Task<Result<LogDescription>> HttpFeed::describe(Deadline deadline) {
-  FREEHOLD_CO_TRY(const auto response, co_await get(peer_, "/feed", deadline));
+  FREEHOLD_CO_TRY(const auto response, co_await get(&peer_, "/feed", deadline));
   FREEHOLD_CO_TRY(const auto log, read_json<LogAnswer>(response.body, Strictness::tolerant));
-  FREEHOLD_CO_TRY(auto heads, ids_of(log.heads));
-  FREEHOLD_CO_TRY(auto lows, ids_of(log.lows));
+  FREEHOLD_CO_TRY(auto heads, internal::ids_of(log.heads));
+  FREEHOLD_CO_TRY(auto lows, internal::ids_of(log.lows));
   if (heads.empty() || heads.size() != lows.size())
     co_return Error{errors::unexpected_answer, "a log has a head and a low for each partition"};
   co_return LogDescription{log.log_id, std::move(heads), std::move(lows)};
@@ -105,11 +81,11 @@ Task<Result<FeedRange>> HttpFeed::read(FeedRequest request, Deadline deadline) {
   Target target{"/feed/" + std::to_string(request.after.partition)};
   target.with("lastEventId", request.after.text())
       .with("timeout", std::to_string(request.timeout.count()))
-      .with_any("types", joined(request.families))
+      .with_any("types", internal::joined(request.families))
       .with_any("log", request.log_id);
   if (!request.consumer.empty())
     target.with("consumer", request.consumer).with("acknowledged", request.acknowledged.text());
-  FREEHOLD_CO_TRY(auto response, co_await get(peer_, target.text(), deadline));
+  FREEHOLD_CO_TRY(auto response, co_await get(&peer_, target.text(), deadline));
   FeedRange range;
   FREEHOLD_CO_TRY(range.after, id_in(response, "Freehold-After"));
   FREEHOLD_CO_TRY(range.through, id_in(response, "Freehold-Through"));
@@ -126,11 +102,11 @@ Task<Result<StatesPage>> HttpFeed::states(std::string family, std::string after_
   target.with("family", family)
       .with_any("after", after_subject)
       .with("limit", std::to_string(events_max));
-  FREEHOLD_CO_TRY(auto response, co_await get(peer_, target.text(), deadline));
+  FREEHOLD_CO_TRY(auto response, co_await get(&peer_, target.text(), deadline));
   StatesPage page;
   FREEHOLD_CO_TRY(page.log_id, header(response, "Freehold-Log"));
   FREEHOLD_CO_TRY(const auto heads, header(response, "Freehold-Heads"));
-  FREEHOLD_CO_TRY(page.heads, ids_of(split(heads)));
+  FREEHOLD_CO_TRY(page.heads, internal::ids_of(internal::split(heads)));
   page.next = response.headers.find("Freehold-Next").value_or("");
   FREEHOLD_CO_TRY(page.batch, EventBatch::read(std::move(response.body)));
   co_return page;

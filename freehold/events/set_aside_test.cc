@@ -93,6 +93,7 @@ TEST_F(SetAsideTest, an_event_that_fails_too_often_is_parked_until_somebody_redr
   ConsumerLoop& loop = keep_counting();
   ASSERT_TRUE(comes_true([&] { return !aside().empty() && aside()[0].parked; }));
   EXPECT_EQ(aside()[0].attempts, 3);
+  EXPECT_THAT(aside()[0].why, HasSubstr("a bad number"));
   bad_number = -1;
   start_keeper();  // a parked event waits over restarts, too
   ConsumerLoop& again = keep_counting();

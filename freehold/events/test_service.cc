@@ -73,7 +73,8 @@ TestService::~TestService() {
   thread_.join();
 }
 
-http::Peer& TestService::peer(std::string_view name, std::string address, std::string identity) {
+http::Peer& TestService::peer(std::string_view name, std::string address,
+                              const std::string& identity) {
   http::PeerOptions options;
   options.identity = [identity] { return identity; };
   options.open_for = 20ms;
@@ -111,11 +112,10 @@ void TestService::script(std::string_view text) {
   FREEHOLD_ASSERT(done, done.error().text().c_str());
 }
 
-http::Response TestService::get(std::string target, std::string identity) {
+http::Response TestService::get(std::string target, const std::string& identity) {
   http::Request request;
   request.target = std::move(target);
-  auto answered =
-      wait_for(peer("self", address(), std::move(identity)).exchange(request, deadline_in(10s)));
+  auto answered = wait_for(peer("self", address(), identity).exchange(request, deadline_in(10s)));
   FREEHOLD_ASSERT(answered, answered.error().text().c_str());
   return *std::move(answered);
 }

@@ -76,7 +76,7 @@ class TestService {
   T read(const std::function<T(SqlTransaction&)>& body);
 
   // As a plain client would: the caller is whoever `identity` says.
-  http::Response get(std::string target, std::string identity);
+  http::Response get(std::string target, const std::string& identity);
 
  private:
   class TrustingAuthenticator final : public http::Authenticator {
@@ -85,7 +85,7 @@ class TestService {
     Result<std::string> service(std::string_view token) override;
   };
 
-  http::Peer& peer(std::string_view name, std::string address, std::string identity);
+  http::Peer& peer(std::string_view name, std::string address, const std::string& identity);
 
   const TestServiceOptions options_;
   boost::asio::io_context context_;

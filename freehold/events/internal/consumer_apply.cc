@@ -36,7 +36,7 @@ Task<> ConsumerLoop::Run::apply(PartitionPointer partition) {
     }
     failed = true;
     waits("database", applied.error());
-    co_await pause(partition->arrived, backoff.next());
+    co_await pause(&partition->arrived, backoff.next());
     if (applied.error().is(errors::commit_unknown)) end(End::again, "");
   }
 }

@@ -8,18 +8,13 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 #include "freehold/events/internal/consumer_run.h"
+#include "freehold/events/internal/event_ids.h"
 
 namespace freehold {
 namespace {
 
 std::string notes_document(std::string_view consumer) {
   return "consumer/" + std::string{consumer};
-}
-
-std::vector<std::string> texts(const std::vector<EventId>& ids) {
-  std::vector<std::string> texts;
-  for (const EventId& id : ids) texts.push_back(id.text());
-  return texts;
 }
 
 }  // namespace
@@ -41,7 +36,7 @@ Task<bool> ConsumerLoop::Run::insist(Body body) {
       break;
     }
     waits("database", written.error());
-    co_await pause(leading_, backoff.next());
+    co_await pause(&leading_, backoff.next());
   }
   co_return false;
 }
@@ -54,7 +49,7 @@ Task<bool> ConsumerLoop::Run::load_notes() {
     });
     if (!document) {
       waits("database", document.error());
-      co_await pause(leading_, backoff.next());
+      co_await pause(&leading_, backoff.next());
       continue;
     }
     notes_ = {};
@@ -81,7 +76,7 @@ Task<bool> ConsumerLoop::Run::take_lease() {
       co_return true;
     }
     waits("lease", Error{errors::not_the_owner, name_});
-    co_await pause(leading_, SteadyClock::now() + options_.lease / 3);
+    co_await pause(&leading_, SteadyClock::now() + options_.lease / 3);
   }
   co_return false;
 }
@@ -89,7 +84,7 @@ Task<bool> ConsumerLoop::Run::take_lease() {
 Task<> ConsumerLoop::Run::keep_lease() {
   const auto self = shared_from_this();
   for (;;) {
-    co_await pause(lease_, SteadyClock::now() + options_.lease / 3);
+    co_await pause(&lease_, SteadyClock::now() + options_.lease / 3);
     if (ending()) co_return;
     const auto kept = co_await database_.write([this](SqlTransaction& transaction) {
       return transaction.books().take_lease(name_, options_.owner, now() + options_.lease);
@@ -109,7 +104,7 @@ Task<bool> ConsumerLoop::Run::describe() {
       co_return !ending();
     }
     waits(consumer_.source(), log.error());
-    co_await pause(leading_, backoff.next());
+    co_await pause(&leading_, backoff.next());
   }
   co_return false;
 }
@@ -167,7 +162,7 @@ Task<bool> ConsumerLoop::Run::begin() {
 // where the heads were before the first page. A crash goes on with the page that was not committed.
 Task<bool> ConsumerLoop::Run::begin_from_states() {
   if (notes_.heads.empty()) {
-    notes_.heads = texts(log_.heads);
+    notes_.heads = internal::texts_of(log_.heads);
     if (!co_await insist([this](SqlTransaction& transaction) { write_notes(transaction, notes_); }))
       co_return false;
   }
@@ -181,7 +176,7 @@ Task<bool> ConsumerLoop::Run::begin_from_states() {
       if (ending()) co_return false;
       if (!page) {
         waits(consumer_.source(), page.error());
-        co_await pause(leading_, backoff.next());
+        co_await pause(&leading_, backoff.next());
         continue;
       }
       backoff.reset();
@@ -190,18 +185,17 @@ Task<bool> ConsumerLoop::Run::begin_from_states() {
       more = !after.empty();
     }
   }
-  std::vector<EventId> at;
-  for (const std::string& head : notes_.heads) at.push_back(*EventId::from_text(head));
+  const auto at = internal::ids_of(notes_.heads);
   notes_.heads.clear();
   notes_.family = notes_.subject = "";
   co_return co_await insist([this, at](SqlTransaction& transaction) {
-    begin_cursors(transaction, at);
+    begin_cursors(transaction, *at);
     write_notes(transaction, notes_);
   });
 }
 
 // A state that cannot be applied ends the beginning: there is nothing yet that could wait for it.
-Task<bool> ConsumerLoop::Run::apply_states(const StatesPage& page, const std::string& family) {
+Task<bool> ConsumerLoop::Run::apply_states(StatesPage page, std::string family) {
   if (page.log_id != log_.log_id) {
     end(End::again, "");
     co_return false;
@@ -210,7 +204,7 @@ Task<bool> ConsumerLoop::Run::apply_states(const StatesPage& page, const std::st
   for (const CloudEvent& event : page.batch->events())
     decoded.push_back(consumer_.decode(event.type, event.data));
   auto notes = notes_;
-  notes.family = family;
+  notes.family = std::move(family);
   if (!page.batch->events().empty()) notes.subject = page.batch->events().back().subject;
   const bool applied =
       co_await insist([this, batch = page.batch, decoded, notes](SqlTransaction& transaction) {

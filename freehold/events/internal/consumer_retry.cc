@@ -42,7 +42,7 @@ Task<> ConsumerLoop::Run::retry() {
     });
     if (!round) {
       waits("database", round.error());
-      co_await pause(aside_, backoff.next());
+      co_await pause(&aside_, backoff.next());
       continue;
     }
     {
@@ -55,7 +55,7 @@ Task<> ConsumerLoop::Run::retry() {
       const Result<> tried = co_await retry_one(event);
       if (tried) continue;
       waits("database", tried.error());
-      co_await pause(aside_, backoff.next());
+      co_await pause(&aside_, backoff.next());
       failed = true;
       break;
     }

@@ -99,7 +99,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   void spawn(Task<> task, boost::asio::cancellation_slot slot = {});
   void end(End why, std::string report);
   bool ending() const { return end_ != End::none; }
-  Task<> pause(internal::Signal& signal, SteadyClock::time_point until);
+  Task<> pause(internal::Signal* signal, SteadyClock::time_point until);
   void waits(std::string_view why, const Error& error);
   void works();
 
@@ -110,7 +110,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<bool> load_cursors();
   Task<bool> begin();
   Task<bool> begin_from_states();
-  Task<bool> apply_states(const StatesPage& page, const std::string& family);
+  Task<bool> apply_states(StatesPage page, std::string family);
   Task<bool> mark_unclean();
   Task<> keep_lease();
   void write_notes(SqlTransaction& transaction, const internal::ConsumerNotes& notes) const;

@@ -48,12 +48,12 @@ consteval void check_event() {
     static_assert(Described<typename E::Reply>, "a command's Reply is a described struct");
 }
 
-template <IdType T>
-std::string text_of(const T& id) {
-  return id.text();
-}
-inline const std::string& text_of(const std::string& text) {
-  return text;
+template <class T>
+std::string text_of(const T& name) {
+  if constexpr (IdType<T>)
+    return name.text();
+  else
+    return name;
 }
 
 // Members from "source" to the beginning of the data: `{…` is to follow.

@@ -74,7 +74,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   bool look(Progress& progress, const internal::FamilyFilter& filter,
             std::span<const StoredEvent> events) const;
   bool read_tail(Progress& progress, const internal::FamilyFilter& filter);
-  Task<Result<>> read_database(Progress& progress, const internal::FamilyFilter& filter);
+  Task<Result<>> read_database(Progress* progress, const internal::FamilyFilter* filter);
   Result<> check_place(Books& books, const EventId& place) const;
   Task<bool> wait(std::uint32_t partition, std::uint64_t seen_commits,
                   SteadyClock::time_point until);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "freehold/base/errors.h"
+#include "freehold/events/internal/event_ids.h"
 #include "freehold/events/internal/event_log_state.h"
 #include "freehold/http/routes.h"
 
@@ -44,28 +45,6 @@ namespace {
 
 constexpr std::string_view batch_type = "application/cloudevents-batch+json";
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    if (comma > 0) parts.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return parts;
-}
-
-std::vector<std::string> texts(const std::vector<EventId>& ids) {
-  std::vector<std::string> texts;
-  for (const EventId& id : ids) texts.push_back(id.text());
-  return texts;
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
-  return text;
-}
-
 Result<FeedQuery> query_of(internal::FeedInput input, const EventId& low) {
   FeedQuery query;
   query.partition = input.partition;
@@ -74,7 +53,7 @@ Result<FeedQuery> query_of(internal::FeedInput input, const EventId& low) {
     FREEHOLD_TRY(query.after, EventId::from_text(*input.lastEventId));
   }
   query.timeout = std::chrono::milliseconds{std::max<std::int64_t>(input.timeout.value_or(0), 0)};
-  query.families = split(input.types.value_or(""));
+  query.families = internal::split(input.types.value_or(""));
   query.log_id = input.log.value_or("");
   query.consumer = input.consumer.value_or("");
   query.acknowledged = query.after;  // who says nothing else has committed what it asks behind
@@ -101,7 +80,8 @@ Task<Result<http::Response>> EventLog::State::get_log(http::None, http::Call) {
   http::Response response;
   response.headers.add("Content-Type", "application/json");
   write_json(response.body,
-             internal::LogAnswer{log.log_id, log_.partitions, texts(log.heads), texts(log.lows)});
+             internal::LogAnswer{log.log_id, log_.partitions, internal::texts_of(log.heads),
+                                 internal::texts_of(log.lows)});
   co_return response;
 }
 
@@ -149,7 +129,7 @@ Task<Result<http::Response>> EventLog::State::get_states(internal::StatesInput i
   }
   response.body += ']';
   response.headers.add("Content-Type", batch_type);
-  response.headers.add("Freehold-Heads", joined(texts(log.heads)));
+  response.headers.add("Freehold-Heads", internal::joined(internal::texts_of(log.heads)));
   response.headers.add("Freehold-Log", log.log_id);
   if (more && events > 0) response.headers.add("Freehold-Next", after);
   co_return response;

@@ -28,6 +28,7 @@ void EventLog::State::note(const FeedQuery& query, const std::string& reader) {
 std::vector<EventLog::Reader> EventLog::State::readers() const {
   const std::lock_guard lock{mutex_};
   std::vector<Reader> readers;
+  readers.reserve(readers_.size());
   for (const auto& [name, reader] : readers_)
     readers.push_back({std::get<0>(name), std::get<1>(name), std::get<2>(name), reader.acknowledged,
                        reader.seen});
