@@ -65,6 +65,10 @@ struct Exchange {
 // this key got (true). Refused and fails as RememberedAnswers::claim.
 Task<Result<bool>> replayed(Exchange* exchange, std::uint64_t request_hash);
 
+// Answers with the problem of this error. A fault of this service itself is recorded; what it says
+// of the inside (statements, files) is told to services only.
+void answer_error(Exchange& exchange, const Error& error);
+
 }  // namespace internal
 
 // What a handler may know of its request beside the input struct: a handle, passed by value, valid

@@ -63,15 +63,27 @@ void answer_not_modified(const Request& request, Response& response) {
   response.headers.add("ETag", kept);
 }
 
-void answer_failure(internal::Exchange& exchange, std::string_view what) {
-  record(Severity::error, "handler failed",
-         {{"route", exchange.route ? exchange.route->path() : "none"},
-          {"trace", exchange.trace.trace_text()},
-          {"what", what}});
-  write_problem(*exchange.response, errors::internal);
+bool is_own_fault(const Error& error) {
+  return error.kind() == Kind::internal || error.is(errors::database_unavailable) ||
+         error.is(errors::disk_full) || error.is(errors::read_too_long);
 }
 
 }  // namespace
+
+void internal::answer_error(Exchange& exchange, const Error& error) {
+  if (!is_own_fault(error)) return write_problem(*exchange.response, error);
+  record(Severity::error, "handler failed",
+         {{"route", exchange.route ? exchange.route->path() : "none"},
+          {"trace", exchange.trace.trace_text()},
+          {"what", error.text()}});
+  const bool for_services = exchange.route && exchange.route->access() == Access::internal;
+  write_problem(*exchange.response, for_services ? error
+                                                 : Error{std::string{error.service()},
+                                                         std::string{error.name()},
+                                                         error.kind(),
+                                                         std::string{error.sentence()},
+                                                         {}});
+}
 
 void Route::set_access(Access access) {
   FREEHOLD_ASSERT(access_ == Access::undeclared || (access == Access::role && access_ == access),
@@ -171,9 +183,9 @@ Task<> Routes::answer(const Request* request, Response* response, Deadline limit
   try {
     co_await find_and_run(&exchange);
   } catch (const std::exception& failure) {
-    answer_failure(exchange, failure.what());
+    internal::answer_error(exchange, {errors::internal, failure.what()});
   } catch (...) {
-    answer_failure(exchange, "something that is no std::exception");
+    internal::answer_error(exchange, {errors::internal, "something that is no std::exception"});
   }
   if (!response->stream) answer_not_modified(*request, *response);
   if (exchange.waited_for > std::chrono::seconds{0} && response->status < 400)
@@ -199,7 +211,7 @@ Task<> Routes::find_and_run(internal::Exchange* exchange) const {
   exchange->route = found.route;
   if (found.route->access() != Access::open) {
     const auto admitted = co_await admit(exchange);
-    if (!admitted) co_return write_problem(*exchange->response, admitted.error());
+    if (!admitted) co_return internal::answer_error(*exchange, admitted.error());
   }
   co_await found.route->endpoint_(*exchange);
 }

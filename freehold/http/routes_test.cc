@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 
 #include "freehold/base/errors.h"
+#include "freehold/base/record.h"
 #include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
@@ -63,6 +65,8 @@ class Shelf {
     routes.patch<"/items/{id}">(&Shelf::patch, *this).open();
     routes.get<"/about">(&Shelf::about, *this).open();
     routes.get<"/refusal">(&Shelf::refuse, *this).open();
+    routes.get<"/fault">(&Shelf::fail, *this).open();
+    routes.get<"/fault-for-services">(&Shelf::fail, *this).internal();
   }
 
  private:
@@ -93,6 +97,9 @@ class Shelf {
   }
   Task<Result<Said>> refuse(None, Call) {
     co_return Error{"shelf", "out_of_order", Kind::unavailable, "The lamp is broken.", "bulb 3"};
+  }
+  Task<Result<Said>> fail(None, Call) {
+    co_return Error{errors::database_unavailable, "insert into shelf"};
   }
 };
 
@@ -232,6 +239,20 @@ TEST_F(RoutesTest, an_error_is_answered_as_a_problem_with_its_own_code) {
   EXPECT_EQ(answer.header("Retry-After"), "1");
   EXPECT_EQ(answer.body, R"({"type":"/problems/shelf/out_of_order","title":"The lamp is broken.",)"
                          R"("status":503,"detail":"bulb 3","code":"shelf/out_of_order"})");
+}
+
+TEST_F(RoutesTest, a_fault_is_recorded_and_its_detail_told_to_services_only) {
+  static std::atomic<int> records = 0;
+  install_record_sink([](Severity, std::string_view event, std::initializer_list<RecordField>) {
+    if (event == "handler failed") ++records;
+  });
+  const RawAnswer to_anybody = ask("GET", "/fault");
+  const RawAnswer to_a_service = ask("GET", "/fault-for-services", "Freehold-Identity: order\r\n");
+  install_record_sink(nullptr);
+  EXPECT_EQ(to_anybody.status, 503);
+  EXPECT_FALSE(to_anybody.body.contains("insert into")) << to_anybody.body;
+  EXPECT_TRUE(to_a_service.body.contains("insert into")) << to_a_service.body;
+  EXPECT_EQ(records, 2);
 }
 
 TEST(Routes, every_answer_is_told_to_the_listener) {

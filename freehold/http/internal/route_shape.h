@@ -17,7 +17,6 @@
 #include "freehold/http/internal/answer.h"
 #include "freehold/http/internal/input.h"
 #include "freehold/http/internal/path_text.h"
-#include "freehold/http/problem.h"
 #include "freehold/schema/json_schema.h"
 
 namespace freehold::http::internal {
@@ -93,16 +92,16 @@ RouteShape describe_route() {
 template <PathText Path, class Handler, class Function, class... Object>
 Task<> run(Function function, Exchange* exchange, Object*... object) {
   auto call = make_call<typename Handler::CallType>(*exchange);
-  if (!call) co_return write_problem(*exchange->response, call.error());
+  if (!call) co_return answer_error(*exchange, call.error());
   auto in = read_input<typename Handler::In, Path>(*exchange);
-  if (!in) co_return write_problem(*exchange->response, in.error());
+  if (!in) co_return answer_error(*exchange, in.error());
   if constexpr (requires { Handler::CallType::needs_idempotency_key; }) {
     const auto done = co_await replayed(exchange, fnv1a(to_json(*in)));
-    if (!done) co_return write_problem(*exchange->response, done.error());
+    if (!done) co_return answer_error(*exchange, done.error());
     if (*done) co_return;
   }
   auto out = co_await std::invoke(function, *object..., *std::move(in), *std::move(call));
-  if (!out) co_return write_problem(*exchange->response, out.error());
+  if (!out) co_return answer_error(*exchange, out.error());
   if constexpr (std::is_void_v<typename Handler::Out>)
     exchange->response->status = 204;
   else
