@@ -10,6 +10,7 @@
 #include <chrono>
 #include <utility>
 
+#include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 
 namespace freehold::internal {
@@ -51,7 +52,7 @@ Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
   while (!self->stopping_) {
     self->rung_ = Time::max();
     self->pulse_.arm(Time::max());
-    const auto due = co_await self->fire_all();
+    const auto due = co_await self->try_to_fire_all();
     if (!due) record(Severity::warning, "saga timers wait", {{"why", due.error().text()}});
     if (self->stopping_) break;
     if (SteadyClock::now() >= next_minute) {
@@ -69,6 +70,15 @@ Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
   }
   self->has_ended_ = true;
   self->ended_.cancel();
+}
+
+// What is thrown here (a row that cannot be read, no memory) must not end the timers of all sagas.
+Task<Result<Time>> SagaTimers::try_to_fire_all() {
+  try {
+    co_return co_await fire_all();
+  } catch (const std::exception& exception) {
+    co_return Error{errors::internal, exception.what()};
+  }
 }
 
 // Fires what is due, until nothing is; returns when the next one will be.

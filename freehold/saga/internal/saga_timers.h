@@ -34,6 +34,7 @@ class SagaTimers : public std::enable_shared_from_this<SagaTimers> {
   static Task<> run(std::shared_ptr<SagaTimers> self);
   static Task<> end_run(std::shared_ptr<SagaTimers> self);
   Task<Result<Time>> fire_all();
+  Task<Result<Time>> try_to_fire_all();
   void ring(Time due);
 
   const boost::asio::strand<boost::asio::any_io_executor> strand_;
