@@ -41,6 +41,7 @@ class LogInThrottle {
   using Windows = std::unordered_map<std::string, Window>;
 
   Window& window(Windows& windows, std::string_view key);
+  static void forget_oldest(Windows& windows);
 
   const Limits limits_;
   Windows accounts_;

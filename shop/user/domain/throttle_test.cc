@@ -50,6 +50,29 @@ TEST(LogInThrottle, success_is_no_failure) {
   }
 }
 
+TEST(LogInThrottle, an_address_that_is_refused_makes_it_forget_no_account) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  for (const char* address : {"1", "2"}) EXPECT_TRUE(throttle.begin("ann", address));
+  for (int i = 0; i < 1000; ++i) (void)throttle.begin(std::to_string(i), "3");
+  EXPECT_FALSE(throttle.begin("ann", "4"));
+}
+
+TEST(LogInThrottle, what_began_first_is_forgotten_first) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  EXPECT_TRUE(throttle.begin("first", "1"));
+  for (const char* address : {"2", "3"}) {
+    clock.elapsed += std::chrono::seconds{1};
+    EXPECT_TRUE(throttle.begin("ann", address));
+  }
+  for (const char* account : {"a", "b", "c"}) {
+    clock.elapsed += std::chrono::seconds{1};
+    EXPECT_TRUE(throttle.begin(account, account));
+  }
+  EXPECT_FALSE(throttle.begin("ann", "4"));
+}
+
 TEST(LogInThrottle, its_memory_is_bounded) {
   MovingClock clock;
   LogInThrottle throttle{tight};

@@ -99,6 +99,18 @@ TEST_F(Accounts, a_session_ends_with_log_out_and_with_age) {
   EXPECT_FALSE(refreshes("three", "four"));
 }
 
+TEST_F(Accounts, a_log_in_forgets_the_sessions_that_ended_by_age) {
+  log_in("one");
+  EXPECT_TRUE(refreshes("one", "two"));
+  clock_.advance(std::chrono::days{20});
+  log_in("three");
+  clock_.advance(std::chrono::days{11});
+  log_in("four");
+  constexpr freehold::sql::Query<std::int64_t()> tokens{"select count(*) as n from refresh_token"};
+  EXPECT_EQ(database_.read([&](SqlTransaction& t) { return t.first(tokens); }), 2);
+  EXPECT_TRUE(refreshes("three", "five"));
+}
+
 TEST_F(Accounts, an_erased_account_is_gone_and_the_event_says_only_whose_it_was) {
   log_in("one");
   EXPECT_TRUE(database_.write([&](SqlTransaction& t) -> Result<> {

@@ -34,13 +34,21 @@ constexpr Change<void(std::string, Time)> set_replaced{
     "update refresh_token set replaced_at = $2 where hash = $1"};
 constexpr Change<void(SessionId, Time)> revoke{
     "update session set revoked_at = $2 where id = $1 and revoked_at is null"};
-constexpr Change<void(UserId)> delete_tokens_of{
-    "delete from refresh_token where session_id in (select id from session where user_id = $1)"};
-constexpr Change<void(UserId)> delete_sessions_of{"delete from session where user_id = $1"};
+constexpr Change<void(UserId, Time)> delete_tokens_of{
+    "delete from refresh_token where session_id in "
+    "(select id from session where user_id = $1 and started_at < $2)"};
+constexpr Change<void(UserId, Time)> delete_sessions_of{
+    "delete from session where user_id = $1 and started_at < $2"};
+
+void forget_sessions(SqlTransaction& transaction, UserId user, Time started_before) {
+  transaction.run(delete_tokens_of, user, started_before);
+  transaction.run(delete_sessions_of, user, started_before);
+}
 
 }  // namespace
 
 SessionId start_session(SqlTransaction& transaction, UserId user, const std::string& token_hash) {
+  forget_sessions(transaction, user, freehold::now() - session_lifetime);
   const auto session = SessionId::make();
   transaction.run(insert_session, session, user, freehold::now());
   transaction.run(insert_token, token_hash, session, freehold::now());
@@ -67,8 +75,7 @@ void end_session(SqlTransaction& transaction, SessionId session) {
 }
 
 void end_sessions_of(SqlTransaction& transaction, UserId user) {
-  transaction.run(delete_tokens_of, user);
-  transaction.run(delete_sessions_of, user);
+  forget_sessions(transaction, user, Time::max());
 }
 
 }  // namespace user

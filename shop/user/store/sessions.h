@@ -16,7 +16,8 @@ struct SessionId : freehold::Id<SessionId> {};
 inline constexpr std::chrono::days session_lifetime{30};
 inline constexpr std::chrono::seconds reuse_grace{10};
 
-// Starts a session with its first refresh token, given as its hash.
+// Starts a session with its first refresh token, given as its hash, and forgets those of this user
+// that have ended by age.
 SessionId start_session(freehold::SqlTransaction& transaction, UserId user,
                         const std::string& token_hash);
 
