@@ -51,8 +51,9 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
   FREEHOLD_CO_TRY(auto latest,
                   co_await until_final(database_, order.id, freehold::deadline_in(patience)));
   if (!is_final(latest.status)) co_return placed;
-  co_return std::move(placed).answered_now(
-      {.status = 201, .body = std::move(latest), .location = placed.reply().location});
+  http::Reply<Order> settled{
+      .status = 201, .body = std::move(latest), .location = placed.reply().location};
+  co_return std::move(placed).answered_now(std::move(settled));
 }
 
 // Names and prices are at hand in the replica. A product that it does not have yet is asked for
@@ -64,10 +65,11 @@ Task<Result<std::vector<ProductRow>>> OrderPlacing::find_products(std::vector<pr
   FREEHOLD_CO_TRY(auto found, co_await database_.read([&](SqlTransaction& transaction) {
     return product_replica.find_all(transaction, ids);
   }));
+  const auto until = std::min(deadline, freehold::deadline_in(1s));  // for all of them
   for (const product::ProductId& id : ids) {
     if (std::ranges::find(found, id, &ProductRow::id) != found.end()) continue;
-    auto fetched = co_await product_.get<"/api/products/{id}", ProductRow>(
-        WantedProduct{id}, std::min(deadline, freehold::deadline_in(1s)));
+    auto fetched =
+        co_await product_.get<"/api/products/{id}", ProductRow>(WantedProduct{id}, until);
     if (!fetched) co_return fetched.error();
     found.push_back(*std::move(fetched));
   }
