@@ -188,8 +188,9 @@ Task<> ConsumerLoop::Run::lead() {
 // One life between two reads of the cursors. When it returns, end_ says why.
 Task<> ConsumerLoop::Run::round() {
   if (!co_await load_notes() || !co_await take_lease() || !co_await describe() ||
-      !co_await load_cursors() || !co_await mark_unclean())
-    co_return;
+      !co_await load_cursors() || !co_await mark_unclean() || ending())
+    co_return;  // asked to stop meanwhile: end() has not seen the partitions, so nobody would end
+                // them
   works();
   for (const PartitionPointer& partition : partitions_) {
     spawn(read(partition), partition->stop_reading.slot());

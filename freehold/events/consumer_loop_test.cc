@@ -53,6 +53,26 @@ TEST_F(ConsumerLoopTest, goes_on_where_it_stopped) {
   EXPECT_EQ(numbers("red"), from_to(1, 20));
 }
 
+Task<bool> start_now(ConsumerLoop* loop) {
+  loop->start();
+  co_return true;
+}
+
+Task<bool> one_turn() {
+  co_return true;
+}
+
+// Whoever stops it may do so while it still reads its notes, its lease or its cursors.
+TEST_F(ConsumerLoopTest, stops_at_any_moment_of_its_beginning) {
+  ConsumerLoop& loop = keep_counting();
+  for (int turns = 0; turns < 100; ++turns) {
+    keeper_->wait_for(loop.stop());
+    ASSERT_EQ(loop.status().state, ConsumerState::stopped);
+    keeper_->wait_for(start_now(&loop));
+    for (int i = 0; i < turns; ++i) keeper_->wait_for(one_turn());
+  }
+}
+
 // The cursor and the effects are one: where the cursor stands, just so many effects are there.
 TEST_F(ConsumerLoopTest, moves_its_cursor_with_the_effects) {
   keep_counting();
