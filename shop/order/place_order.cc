@@ -39,12 +39,14 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
 
   // Die before the commit: nothing happened. Die after it: the order is pending and its saga goes
   // on by itself.
-  FREEHOLD_CO_TRY(auto placed, co_await call.write(database_, [&](SqlTransaction& transaction) {
+  const auto accept = [&](SqlTransaction& transaction) -> Result<http::Reply<Order>> {
+    FREEHOLD_TRY(check_not_forgotten(transaction, customer));
     insert(transaction, order, request.delivery_address);
     place_order.start(transaction, order.id, {order.id, lines});
     return http::Reply<Order>{
         .status = 202, .body = order, .location = "/api/orders/" + order.id.text()};
-  }));
+  };
+  FREEHOLD_CO_TRY(auto placed, co_await call.write(database_, accept));
 
   const auto patience = call.wait();
   if (patience == 0s) co_return placed;

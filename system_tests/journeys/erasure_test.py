@@ -46,6 +46,11 @@ class Erasure(Journey):
               "the order service has forgotten its customer", ERASED_WITHIN_S)
         self.assertEqual(self.order(order["id"], self.admin)["status"], "confirmed")
 
+    def test_a_token_that_outlives_its_account_orders_nothing(self):
+        expect(204, self.api.delete("/api/users/me"))
+        until(lambda: self.api.place([(self.product(5), 1)]).status == 401,
+              "the order service takes no more orders of this customer", ERASED_WITHIN_S)
+
     def test_what_was_personal_is_found_in_no_file_afterwards(self):
         self.ordered()
         self.assertNotEqual(self.files_with_the_canary(), [], "the canary was never written")

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "freehold/base/errors.h"
+
 namespace order {
 namespace {
 
@@ -70,6 +72,12 @@ constexpr Change<void(OrderId, Time)> set_cancellation_asked{
 
 constexpr Change<void(user::UserId)> empty_addresses{
     "update customer_order set delivery_address = null where customer_id = $1"};
+
+constexpr Change<void(user::UserId)> insert_forgotten{
+    "insert into forgotten_customer (id) values ($1) on conflict do nothing"};
+
+constexpr Query<user::UserId(user::UserId)> forgotten{
+    "select id from forgotten_customer where id = $1"};
 
 Order from_row(OrderRow row) {
   Order order{.id = row.id,
@@ -153,6 +161,12 @@ freehold::Result<> ask_cancellation(SqlTransaction& transaction, const Order& or
 
 void forget_customer(SqlTransaction& transaction, user::UserId customer) {
   transaction.run(empty_addresses, customer);
+  transaction.run(insert_forgotten, customer);
+}
+
+freehold::Result<> check_not_forgotten(SqlTransaction& transaction, user::UserId customer) {
+  if (transaction.first(forgotten, customer)) return freehold::errors::unauthenticated;
+  return {};
 }
 
 }  // namespace order

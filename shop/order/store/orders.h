@@ -32,7 +32,11 @@ void cancel(freehold::SqlTransaction& transaction, OrderId id);
 // Notes that the customer wants the order cancelled. Refused: already_rejected.
 freehold::Result<> ask_cancellation(freehold::SqlTransaction& transaction, const Order& order);
 
-// Empties what is personal in all orders of this customer.
+// Empties what is personal in all orders of this customer, and takes no more of them; a repeat
+// changes nothing.
 void forget_customer(freehold::SqlTransaction& transaction, user::UserId customer);
+// Refused: freehold::errors::unauthenticated, when this customer was forgotten.
+freehold::Result<> check_not_forgotten(freehold::SqlTransaction& transaction,
+                                       user::UserId customer);
 
 }  // namespace order

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "freehold/base/errors.h"
 #include "freehold/testing/scratch_database.h"
 #include "shop/order/migrations.h"
 
@@ -110,6 +111,17 @@ TEST_F(Orders, a_forgotten_customers_orders_keep_no_address) {
   write([&](SqlTransaction& t) { forget_customer(t, customer); });
   EXPECT_FALSE(now(of_customer).delivery_address);
   EXPECT_TRUE(now(of_another).delivery_address);
+}
+
+TEST_F(Orders, a_forgotten_customer_places_no_more) {
+  const auto erased = user::UserId::make();
+  write([&](SqlTransaction& t) {
+    EXPECT_TRUE(check_not_forgotten(t, erased));
+    forget_customer(t, erased);
+    forget_customer(t, erased);  // the event comes again after a restore
+    EXPECT_TRUE(check_not_forgotten(t, erased).error().is(freehold::errors::unauthenticated));
+    EXPECT_TRUE(check_not_forgotten(t, user::UserId::make()));
+  });
 }
 
 TEST_F(Orders, a_change_of_status_wakes_those_who_watch_the_order) {
