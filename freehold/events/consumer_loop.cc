@@ -208,12 +208,14 @@ Task<> ConsumerLoop::Run::rebuild_or_stop() {
   std::string report = end_report_;
   if (consumer_.rebuild()) {
     record(Severity::error, "consumer begins anew", {{"consumer", name_}, {"report", report}});
-    const Result<> rebuilt = co_await consumer_.rebuild()(report);
+    const Result<> rebuilt = co_await rebuild_when_it_can_be(report);
+    if (end_ == End::asked) co_return;  // the next start will find it diverged again
     if (rebuilt) {
       end_ = End::again;
       co_return;
     }
     report += "; it could not begin anew: " + rebuilt.error().text();
+    end_ = End::diverged;
   }
   end_report_ = report;
   notes_.report = report;
@@ -223,6 +225,20 @@ Task<> ConsumerLoop::Run::rebuild_or_stop() {
   if (!noted)
     record(Severity::error, "a consumer's report was not kept",
            {{"consumer", name_}, {"error", noted.error().text()}});
+}
+
+// A source that was just restored may go away once more: what passes is waited for, until stop().
+Task<Result<>> ConsumerLoop::Run::rebuild_when_it_can_be(std::string report) {
+  internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
+  end_ = End::none;  // so that stop() is heard
+  for (;;) {
+    Result<> rebuilt = co_await consumer_.rebuild()(report);
+    if (rebuilt || ending()) co_return rebuilt;
+    const Kind kind = rebuilt.error().kind();
+    if (kind != Kind::unavailable && kind != Kind::indeterminate) co_return rebuilt;
+    waits(consumer_.source(), rebuilt.error());
+    co_await pause(&leading_, backoff.next());
+  }
 }
 
 Task<Result<>> ConsumerLoop::Run::rebuild() {

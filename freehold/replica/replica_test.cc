@@ -232,6 +232,58 @@ TEST_F(ReplicaTest, rebuilds_itself_when_the_owner_was_restored_from_a_backup) {
   EXPECT_THAT(all_rows(), ElementsAre(ShelfRow{"a", 3, 2}));
 }
 
+// The feed as it is, but for the first answers to describe().
+class FeedThatComesBack final : public Feed {
+ public:
+  FeedThatComesBack(Feed& feed, int failures) : feed_(feed), failures_(failures) {}
+
+  Task<Result<LogDescription>> describe(Deadline deadline) override {
+    if (failures_-- > 0) co_return errors::peer_unavailable;
+    co_return co_await feed_.describe(deadline);
+  }
+  Task<Result<FeedRange>> read(FeedRequest request, Deadline deadline) override {
+    return feed_.read(std::move(request), deadline);
+  }
+  Task<Result<StatesPage>> states(std::string family, std::string after_subject,
+                                  std::size_t events_max, Deadline deadline) override {
+    return feed_.states(std::move(family), std::move(after_subject), events_max, deadline);
+  }
+
+ private:
+  Feed& feed_;
+  std::atomic<int> failures_;
+};
+
+TEST_F(ReplicaTest, rebuilds_itself_even_if_the_owner_is_away_for_a_while) {
+  put("a", 1, 1);
+  FeedThatComesBack feed{desk_->feed_of("library", library_->address()), 3};
+  auto consumer = replicas_->copy(shelves.program(), feed);
+  ASSERT_TRUE(consumer);
+  ConsumerLoop& loop = desk_->consume(*std::move(consumer), library_->address());
+  ASSERT_TRUE(catches_up(loop));
+  replace_library();
+  ASSERT_TRUE(comes_true([&] { return all_rows().empty(); }));
+  put("b", 1, 1);
+  ASSERT_TRUE(catches_up(loop));
+  EXPECT_THAT(all_rows(), ElementsAre(ShelfRow{"b", 1, 1}));
+  stop_desk();  // before the feed goes
+}
+
+TEST_F(ReplicaTest, a_rebuild_that_waits_for_its_owner_can_be_stopped) {
+  put("a", 1, 1);
+  FeedThatComesBack feed{desk_->feed_of("library", library_->address()), 1'000'000'000};
+  auto consumer = replicas_->copy(shelves.program(), feed);
+  ASSERT_TRUE(consumer);
+  ConsumerLoop& loop = desk_->consume(*std::move(consumer), library_->address());
+  ASSERT_TRUE(catches_up(loop));
+  replace_library();
+  ASSERT_TRUE(comes_true([&] {
+    const std::string error = loop.status().last_error;  // this feed's says no address
+    return error.contains("freehold/peer_unavailable") && !error.contains("127.0.0.1");
+  }));
+  stop_desk();
+}
+
 TEST_F(ReplicaTest, rebuilds_itself_when_the_owners_log_was_replaced) {
   put("a", 1, 1);
   ConsumerLoop& loop = copy();

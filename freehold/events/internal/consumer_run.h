@@ -96,6 +96,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<> lead();
   Task<> round();
   Task<> rebuild_or_stop();
+  Task<Result<>> rebuild_when_it_can_be(std::string report);
   void spawn(Task<> task, boost::asio::cancellation_slot slot = {});
   void end(End why, std::string report);
   bool ending() const { return end_ != End::none; }
