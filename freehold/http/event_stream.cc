@@ -32,7 +32,8 @@ void write_event(std::string& out, const StreamEvent& event) {
   out += '\n';
 }
 
-Task<Result<>> StreamWriter::send(StreamEvent event) {
+Task<Result<>> StreamWriter::send(
+    StreamEvent event) {  // NOLINT(performance-unnecessary-value-param)
   std::string bytes;
   write_event(bytes, event);
   return sink_->write(std::move(bytes));

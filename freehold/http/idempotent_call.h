@@ -74,7 +74,7 @@ template <class T>
 struct ReplyBody {};
 template <class T>
 struct ReplyBody<Reply<T>> {
-  using type = T;
+  using type = T;  // NOLINT(readability-identifier-naming): as in <type_traits>
 };
 template <class Body>
 using ReplyBodyOf = typename ReplyBody<

@@ -68,9 +68,10 @@ class Notes {
           const auto number = transaction.first(count_notes).value();
           return Reply<Placed>{.status = 202, .body = {number, in.what}, .location = "/notes/1"};
         }));
-    if (call.wait() > 0s)
-      co_return std::move(committed).answered_now(
-          {.status = 201, .body = {committed.reply().body.number, "finished"}});
+    if (call.wait() > 0s) {
+      Reply<Placed> finished{.status = 201, .body = {committed.reply().body.number, "finished"}};
+      co_return std::move(committed).answered_now(std::move(finished));
+    }
     co_return committed;
   }
 
@@ -99,11 +100,14 @@ class IdempotentCallTest : public testing::Test {
     served_.routes().remember_answers_in(*answers_);
     served_.start();
   }
+
+ public:
   ~IdempotentCallTest() override {
     served_.stop(5s);
     database_->stop();
   }
 
+ protected:
   RawAnswer place(std::string_view key, std::string_view what, std::string_view more = {},
                   std::string_view target = "/notes", std::string_view user = "ann",
                   std::string_view headers = {}) {

@@ -34,7 +34,7 @@ struct Terms {
   Terms(Deadline until) : deadline(until) {}                                   // NOLINT
   Terms(const Call& call) : deadline(call.deadline()), trace(call.trace()) {}  // NOLINT
   Terms(Deadline until, std::optional<Trace> within, std::string key = {})
-      : deadline(until), trace(std::move(within)), idempotency_key(std::move(key)) {}
+      : deadline(until), trace(within), idempotency_key(std::move(key)) {}
 };
 
 struct PeerOptions {

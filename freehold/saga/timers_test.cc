@@ -32,16 +32,16 @@ constexpr SagaDefinition napping{"nap.v1", nap};
 class TimersTest : public testing::Test {
  protected:
   TimersTest() {
-    database->on_appended([this](std::span<const StoredEvent> events) {
+    database_->on_appended([this](std::span<const StoredEvent> events) {
       const std::lock_guard lock{mutex_};
       sent_ += events.size();
       changed_.notify_all();
     });
-    sagas.runs(napping);
+    sagas_.runs(napping);
   }
 
   void start(const std::string& key, std::chrono::milliseconds duration) {
-    ASSERT_TRUE(database.write([&](SqlTransaction& transaction) -> Result<> {
+    ASSERT_TRUE(database_.write([&](SqlTransaction& transaction) -> Result<> {
       napping.start(transaction, key, {key, duration.count()});
       return {};
     }));
@@ -53,9 +53,9 @@ class TimersTest : public testing::Test {
   }
 
   // Before Sagas ask for it.
-  const bool is_named = (set_own_service("order"), true);
-  ScratchDatabase database;
-  Sagas sagas{*database, database.executor()};
+  const bool is_named_ = (set_own_service("order"), true);
+  ScratchDatabase database_;
+  Sagas sagas_{*database_, database_.executor()};
 
  private:
   std::mutex mutex_;
@@ -64,7 +64,7 @@ class TimersTest : public testing::Test {
 };
 
 TEST_F(TimersTest, a_timer_that_is_due_before_the_one_armed_wakes_the_loop) {
-  ASSERT_TRUE(sagas.start());
+  ASSERT_TRUE(sagas_.start());
   start("long", 1h);
   // Were it not woken, it would look again after a second, each time.
   const Deadline begin = SteadyClock::now();
@@ -77,27 +77,27 @@ TEST_F(TimersTest, a_timer_that_is_due_before_the_one_armed_wakes_the_loop) {
   // Many at once, and they ring the loop while it fires others.
   for (int i = 0; i < 200; ++i) start(std::to_string(i), std::chrono::milliseconds{i % 20});
   EXPECT_TRUE(are_sent(220, 30s));
-  database.run(sagas.stop());
-  EXPECT_EQ(sagas.counts().value().running, 1);
+  database_.run(sagas_.stop());
+  EXPECT_EQ(sagas_.counts().value().running, 1);
 }
 
 TEST_F(TimersTest, a_start_fires_what_came_due_while_the_service_was_down) {
   start("before", 1ms);
-  ASSERT_TRUE(sagas.start());
+  ASSERT_TRUE(sagas_.start());
   EXPECT_TRUE(are_sent(1, 30s));
-  database.run(sagas.stop());
+  database_.run(sagas_.stop());
 }
 
 TEST_F(TimersTest, nothing_is_fired_after_a_stop_and_a_stop_twice_is_one) {
-  ASSERT_TRUE(sagas.start());
-  database.run(sagas.stop());
-  database.run(sagas.stop());
+  ASSERT_TRUE(sagas_.start());
+  database_.run(sagas_.stop());
+  database_.run(sagas_.stop());
   start("late", 1ms);
   EXPECT_FALSE(are_sent(1, 100ms));
 }
 
 TEST_F(TimersTest, a_stop_without_a_start_returns) {
-  database.run(sagas.stop());
+  database_.run(sagas_.stop());
 }
 
 }  // namespace

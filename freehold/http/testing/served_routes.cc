@@ -104,7 +104,7 @@ void RawClient::close() {
   socket_ = -1;
 }
 
-bool RawClient::send(std::string_view bytes) {
+bool RawClient::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count <= 0) return false;

@@ -93,7 +93,7 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
-  bool send(std::string_view bytes);  // false: the server has closed
+  bool send(std::string_view bytes) const;  // false: the server has closed
   RawAnswer answer(bool has_body = true);
   RawAnswer ask(std::string_view bytes);
   std::string read_until(std::string_view text);  // through it, or through the end
