@@ -67,6 +67,7 @@ struct Service::Parts {
   void add_work_metrics();
   Result<> start();
   Task<> stop();
+  void give_up_at(Deadline deadline);
   Task<Result<Alive>> livez(http::None, http::Call call);
   Task<Result<Ready>> readyz(http::None, http::Call call);
   Task<Result<http::Response>> show_metrics(http::None, http::Call call);
@@ -81,6 +82,7 @@ struct Service::Parts {
   const std::string name;
   Configuration configuration;
   boost::asio::io_context io{1};
+  boost::asio::basic_waitable_timer<SteadyClock> patience{io};
   Confinement confinement;
   std::optional<identity::ServiceIdentity> identity;
   std::unique_ptr<CallerAuthentication> authentication;

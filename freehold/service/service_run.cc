@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -131,12 +132,24 @@ Task<> Service::Parts::erase_for_good() {
   }
 }
 
+// What does not end by then will not: the process ends without it, as in a crash, from which the
+// next start goes on. What was answered is on disk.
+void Service::Parts::give_up_at(Deadline deadline) {
+  patience.expires_at(deadline);
+  patience.async_wait([](boost::system::error_code error) {
+    if (error) return;
+    record(Severity::error, "not stopped in time");
+    std::_Exit(1);
+  });
+}
+
 // Readers first, for their waiting requests hold the server; then the server, so that nothing new
 // comes; then what works by itself.
 Task<> Service::Parts::stop() {
   record(Severity::info, "stopping");
   is_asked_to_stop = true;
   const Deadline deadline = deadline_in(std::chrono::seconds{configuration.stop_timeout_s});
+  give_up_at(deadline + std::chrono::seconds{2});
   co_await event_log->stop();
   co_await server->stop(deadline);
   for (auto& loop : loops) co_await loop->stop();
