@@ -57,6 +57,7 @@ class Service:
     peers: tuple
     callers: tuple
     routes: tuple
+    retention_days: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def read(path=TOPOLOGY):
             table = tomllib.load(file)
             services = tuple(
                 Service(name, row["port_offset"], tuple(row["peers"]), tuple(row["callers"]),
-                        tuple(row["routes"]))
+                        tuple(row["routes"]), row.get("retention_days", 7))
                 for name, row in table["services"].items())
             topology = Topology(table["address"], table["gateway"]["port_offset"], services)
         except tomllib.TOMLDecodeError as error:
@@ -141,6 +142,7 @@ def service_toml(topology, place, service):
             f'address = "{topology.address}"\n'
             f'port = {topology.port(place, service.name)}\n'
             f'callers = [{callers}]\n'
+            f'retention-days = {service.retention_days}\n'
             f'\n[peers]\n{peers}')
 
 

@@ -43,6 +43,10 @@ class Generated(unittest.TestCase):
         self.assertEqual(self.service("product")["callers"], ["order"])
         self.assertEqual(self.service("user")["peers"], {})
 
+    def test_erasures_are_kept_for_as_long_as_a_backup_may_be_old(self):
+        self.assertEqual(self.service("user")["retention-days"], 31)
+        self.assertEqual(self.service("order")["retention-days"], 7)
+
     def test_supervisor_runs_every_service_and_the_gateway_last(self):
         made = configparser.RawConfigParser()
         made.read(self.place.run / "supervisord.conf")
