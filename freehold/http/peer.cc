@@ -39,8 +39,8 @@ Task<> pause(nanoseconds length) {
 
 // The circuit breaker and the retry budget. Closed: calls pass. After `failures_to_open` calls in a
 // row without an answer: open, nothing passes. After a jittered interval one call probes (half
-// open); its outcome closes the breaker or opens it again. A probe that never reports (its caller
-// was dropped) holds the place until its own deadline, no longer.
+// open); its outcome closes the breaker or opens it again. A probe that takes long (a long poll) or
+// never reports (its caller was dropped) is followed by another one after that time.
 class Peer::Breaker {
  public:
   explicit Breaker(const PeerOptions& options) : options_(options) {}
@@ -56,7 +56,7 @@ class Peer::Breaker {
     const auto now = SteadyClock::now();
     if (now < next_probe_) return false;
     state_ = BreakerState::half_open;
-    next_probe_ = deadline;
+    next_probe_ = std::min(deadline, now + options_.open_for);
     return true;
   }
 

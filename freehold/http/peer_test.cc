@@ -298,9 +298,15 @@ class ScriptedTransport final : public Transport {
   Task<Result<Response>> exchange(std::string, Request, Deadline) override {
     ++calls;
     if (fails) co_return Error{*fails};
+    if (hangs) {
+      boost::asio::basic_waitable_timer<SteadyClock> never{
+          co_await boost::asio::this_coro::executor, SteadyClock::time_point::max()};
+      co_await never.async_wait(boost::asio::use_awaitable);
+    }
     co_return Response{};
   }
   int calls = 0;
+  bool hangs = false;
   const ErrorCode* fails = nullptr;
 };
 
@@ -375,6 +381,22 @@ TEST_F(BreakerTest, a_probe_without_an_answer_opens_it_again) {
   EXPECT_EQ(peer_.breaker(), BreakerState::open);
   EXPECT_FALSE(ask());
   EXPECT_EQ(transport_.calls, 4);
+}
+
+TEST_F(BreakerTest, a_probe_that_takes_long_is_followed_by_another) {
+  open_it();
+  clock_.passed += 1501ms;
+  transport_.fails = nullptr;
+  transport_.hangs = true;
+  boost::asio::io_context context{1};
+  const auto probe =
+      begin(context.get_executor(), peer_.exchange({.target = "/feed"}, deadline_in(25s)));
+  context.poll();
+  transport_.hangs = false;
+  EXPECT_FALSE(ask());
+  clock_.passed += 1001ms;
+  EXPECT_TRUE(ask());
+  EXPECT_EQ(peer_.breaker(), BreakerState::closed);
 }
 
 TEST_F(BreakerTest, a_deadline_that_has_passed_asks_nobody) {
