@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shop/user/log_in.h"
 
+#include <optional>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -20,6 +21,21 @@ std::string network_address(const http::Call& call) {
   return std::string{call.header("X-Real-IP").value_or("direct")};
 }
 
+// The account whose password this is; nullopt: there is none, or the password is wrong. An account
+// that does not exist costs the same work, so that nobody can find out who has one.
+Task<Result<std::optional<Credentials>>> account_of(freehold::Database* database,
+                                                    identity::PasswordPool* passwords,
+                                                    std::string email, std::string password) {
+  FREEHOLD_CO_TRY(auto account, co_await database->read([&](SqlTransaction& transaction) {
+    return credentials(transaction, email);
+  }));
+  FREEHOLD_CO_TRY(const bool right,
+                  co_await passwords->verify(account ? account->password_hash : std::string{},
+                                             std::move(password)));
+  if (!right) account.reset();
+  co_return account;
+}
+
 }  // namespace
 
 void LogIn::routes(http::Routes& routes) {
@@ -28,31 +44,30 @@ void LogIn::routes(http::Routes& routes) {
   routes.del<"/api/sessions/current">(&LogIn::end, *this).signed_in();
 }
 
-// An account that does not exist costs the same work and gets the same answer as a wrong password,
-// so that nobody can find out who has one.
+// Nobody who guesses is told whether the account exists. What failed by our own fault, as when too
+// many log in at once, counts for no guess: who tries again after a 503 is not shut out.
 Task<LogIn::Answer> LogIn::begin(LogInRequest request, http::Call call) {
   const auto normal = normalised_email(request.email);
   const std::string email = normal ? *normal : std::string{};
   const std::string address = network_address(call);
   FREEHOLD_CO_TRY(throttle_.begin(email, address));
 
-  FREEHOLD_CO_TRY(const auto account, co_await database_.read([&](SqlTransaction& transaction) {
-    return credentials(transaction, email);
-  }));
-  FREEHOLD_CO_TRY(const bool right,
-                  co_await passwords_.verify(account ? account->password_hash : std::string{},
-                                             std::move(request.password)));
-  if (!account || !right) co_return errors::wrong_credentials;
+  auto account = co_await account_of(&database_, &passwords_, email, std::move(request.password));
+  if (!account) {
+    throttle_.not_tried(email, address);
+    co_return account.error();
+  }
+  if (!*account) co_return errors::wrong_credentials;
   throttle_.succeeded(email, address);
 
   const std::string refresh_token = identity::make_secret();
   const std::string hash = identity::sha256_text(refresh_token);
-  FREEHOLD_CO_TRY(const auto session,
-                  co_await database_.write([user = account->id, hash](SqlTransaction& transaction) {
-                    return start_session(transaction, user, hash);
-                  }));
-  co_return http::Reply<Tokens>{.status = 201,
-                                .body = tokens(account->id, account->role, session, refresh_token)};
+  FREEHOLD_CO_TRY(const auto session, co_await database_.write([user = (*account)->id,
+                                                                hash](SqlTransaction& transaction) {
+    return start_session(transaction, user, hash);
+  }));
+  co_return http::Reply<Tokens>{
+      .status = 201, .body = tokens((*account)->id, (*account)->role, session, refresh_token)};
 }
 
 Task<LogIn::Answer> LogIn::refresh_session(RefreshRequest request, http::Call) {

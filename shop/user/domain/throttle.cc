@@ -22,8 +22,16 @@ freehold::Result<> LogInThrottle::begin(std::string_view account, std::string_vi
 
 void LogInThrottle::succeeded(std::string_view account, std::string_view address) {
   accounts_.erase(std::string{account});
-  Window& of_address = window(addresses_, address);
-  if (of_address.attempts > 0) --of_address.attempts;
+  give_back(window(addresses_, address));
+}
+
+void LogInThrottle::not_tried(std::string_view account, std::string_view address) {
+  give_back(window(accounts_, account));
+  give_back(window(addresses_, address));
+}
+
+void LogInThrottle::give_back(Window& window) {
+  if (window.attempts > 0) --window.attempts;
 }
 
 LogInThrottle::Window& LogInThrottle::window(Windows& windows, std::string_view key) {

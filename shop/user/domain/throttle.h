@@ -14,8 +14,8 @@ namespace user {
 
 // Slows down those who guess passwords: so many failed attempts in a window for one account, and so
 // many from one network address. An attempt counts from its beginning, so that many at one time
-// cannot slip through; success gives it back. In memory, for one thread; forgetful after a restart,
-// which gives a guesser one more window.
+// cannot slip through; success gives it back, and so does a fault of ours. In memory, for one
+// thread; forgetful after a restart, which gives a guesser one more window.
 class LogInThrottle {
  public:
   struct Limits {
@@ -32,6 +32,8 @@ class LogInThrottle {
   freehold::Result<> begin(std::string_view account, std::string_view address);
   // The attempt succeeded: the account starts afresh, the address gets the attempt back.
   void succeeded(std::string_view account, std::string_view address);
+  // The password was never compared: account and address get the attempt back.
+  void not_tried(std::string_view account, std::string_view address);
 
  private:
   struct Window {
@@ -41,6 +43,7 @@ class LogInThrottle {
   using Windows = std::unordered_map<std::string, Window>;
 
   Window& window(Windows& windows, std::string_view key);
+  static void give_back(Window& window);
   static void forget_oldest(Windows& windows);
 
   const Limits limits_;

@@ -50,6 +50,17 @@ TEST(LogInThrottle, success_is_no_failure) {
   }
 }
 
+TEST(LogInThrottle, an_attempt_that_was_not_tried_is_no_failure) {
+  MovingClock clock;
+  LogInThrottle throttle{tight};
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(throttle.begin("ann", "1"));
+    throttle.not_tried("ann", "1");
+  }
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(throttle.begin("ann", "1"));
+  EXPECT_FALSE(throttle.begin("ann", "1"));
+}
+
 TEST(LogInThrottle, an_address_that_is_refused_makes_it_forget_no_account) {
   MovingClock clock;
   LogInThrottle throttle{tight};
