@@ -14,7 +14,8 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 add_library(freehold_flags INTERFACE)
 target_include_directories(freehold_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(freehold_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wno-missing-designated-field-initializers -Wshadow -Werror
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+  -Wno-sign-conversion -Wno-missing-designated-field-initializers
   -fno-omit-frame-pointer
   $<$<CONFIG:Debug>:-O1 -g1>
   $<$<CONFIG:Release>:-O2 -g1>)

@@ -23,8 +23,11 @@ class Network : public testing::Test {
     simulation_.network().attach("host", routes_, simulation_.client().get_executor());
     simulation_.network().weather = {.delay_min = 10ms, .delay_max = 10ms};
   }
+
+ public:
   ~Network() override { simulation_.network().detach("host"); }
 
+ protected:
   Task<Result<http::None>> count(http::None, http::Call) {
     ++calls_;
     co_return http::None{};

@@ -155,7 +155,7 @@ constexpr sql::Query<std::int64_t()> count_pending{
     "select count(*) from orders where state = 'pending'"};
 
 auto become(std::string order, std::string_view state) {
-  return [order, state](SqlTransaction& transaction) {
+  return [order = std::move(order), state](SqlTransaction& transaction) {
     transaction.require(not_pending, end_order, order, state);
   };
 }

@@ -39,8 +39,8 @@ Simulation::Simulation(std::uint64_t seed)
       client_work_(client_.get_executor()),
       client_transport_(network_.transport_of("client")),
       trace_(fnv1a("")) {
-  FREEHOLD_ASSERT(!current_, "one simulation at a time");
-  current_ = this;
+  FREEHOLD_ASSERT(!the_one, "one simulation at a time");
+  the_one = this;
   Random::install(&toolkit_random_);
   install_crash_point_hook(at_crash_point);
   storage_.on_operation = [this](const SimulatedStorage::Operation& operation) {
@@ -65,7 +65,7 @@ Simulation::~Simulation() {
   set_own_service_of_this_thread("");
   install_crash_point_hook(nullptr);
   Random::install(nullptr);
-  current_ = nullptr;
+  the_one = nullptr;
 }
 
 void Simulation::note(std::string_view what) {
@@ -221,7 +221,7 @@ int Simulation::before_storage(const SimulatedStorage::Operation& operation) {
 }
 
 void Simulation::at_crash_point(std::string_view) {
-  Simulation& self = *current_;
+  Simulation& self = *the_one;
   if (self.running_ && self.is_drawn(self.calamity.at_crash_point))
     self.die(*self.running_, self.choices_.below(3) == 0);
 }

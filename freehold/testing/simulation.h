@@ -111,7 +111,7 @@ class Simulation {
   int before_storage(const SimulatedStorage::Operation& operation);
   static void at_crash_point(std::string_view name);
 
-  static inline Simulation* current_ = nullptr;
+  static inline Simulation* the_one = nullptr;
 
   ManualClock clock_;
   SeededRandom toolkit_random_;

@@ -14,8 +14,8 @@ namespace {
 // A change that no commit of this process announces (another instance's) is seen after this.
 constexpr std::chrono::seconds look_again{1};
 
-Task<Result<Order>> current(Database& database, OrderId id) {
-  co_return co_await database.read([id](SqlTransaction& transaction) -> Result<Order> {
+Task<Result<Order>> current(Database* database, OrderId id) {
+  co_return co_await database->read([id](SqlTransaction& transaction) -> Result<Order> {
     auto order = find(transaction, id);
     if (!order) return errors::unknown_order;
     return *std::move(order);
@@ -37,7 +37,7 @@ std::size_t index_after(std::string_view last_event_id) {
 Task<> send_changes(Database* database, OrderId id, std::size_t next, http::StreamWriter writer) {
   auto watch = database->watches().begin(id.text());
   while (true) {
-    auto order = co_await current(*database, id);
+    auto order = co_await current(database, id);
     if (!order) co_return;
     order->delivery_address.reset();
     for (; next < order->history.size(); ++next) {
@@ -56,8 +56,8 @@ Task<> send_changes(Database* database, OrderId id, std::size_t next, http::Stre
 
 }  // namespace
 
-Task<Result<Order>> until_final(Database& database, OrderId id, freehold::Deadline until) {
-  auto watch = database.watches().begin(id.text());
+Task<Result<Order>> until_final(Database* database, OrderId id, freehold::Deadline until) {
+  auto watch = database->watches().begin(id.text());
   while (true) {
     FREEHOLD_CO_TRY(auto order, co_await current(database, id));
     if (is_final(order.status) || freehold::SteadyClock::now() >= until) co_return order;

@@ -11,7 +11,7 @@ namespace order {
 
 // Waits until the order has reached a final state, at most until `until`, and returns it as it is
 // then. Woken by the commit that changes it.
-freehold::Task<freehold::Result<Order>> until_final(freehold::Database& database, OrderId id,
+freehold::Task<freehold::Result<Order>> until_final(freehold::Database* database, OrderId id,
                                                     freehold::Deadline until);
 
 // Server-sent events of one order: its state first, then each change. An event's id is its index

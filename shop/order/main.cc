@@ -6,8 +6,8 @@
 #include "shop/order/cancel_order.h"
 #include "shop/order/follow_order.h"
 #include "shop/order/forget_customer.h"
-#include "shop/order/migrations.h"
 #include "shop/order/place_order.h"
+#include "shop/order/store/migrations.h"
 #include "shop/order/store/product_replica.h"
 
 int main(int argc, char** argv) {

@@ -51,7 +51,7 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
   const auto patience = call.wait();
   if (patience == 0s) co_return placed;
   FREEHOLD_CO_TRY(auto latest,
-                  co_await until_final(database_, order.id, freehold::deadline_in(patience)));
+                  co_await until_final(&database_, order.id, freehold::deadline_in(patience)));
   if (!is_final(latest.status)) co_return placed;
   http::Reply<Order> settled{
       .status = 201, .body = std::move(latest), .location = placed.reply().location};
@@ -63,6 +63,7 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
 Task<Result<std::vector<ProductRow>>> OrderPlacing::find_products(std::vector<product::Line> lines,
                                                                   freehold::Deadline deadline) {
   std::vector<product::ProductId> ids;
+  ids.reserve(lines.size());
   for (const product::Line& line : lines) ids.push_back(line.product_id);
   FREEHOLD_CO_TRY(auto found, co_await database_.read([&](SqlTransaction& transaction) {
     return product_replica.find_all(transaction, ids);

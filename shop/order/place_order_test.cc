@@ -8,7 +8,7 @@
 
 #include "freehold/testing/saga_story.h"
 #include "shop/order/cancel_order.h"
-#include "shop/order/migrations.h"
+#include "shop/order/store/migrations.h"
 #include "shop/order/store/orders.h"
 
 namespace order {

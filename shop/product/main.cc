@@ -5,8 +5,8 @@
 #include "shop/product/adjust_stock.h"
 #include "shop/product/browse_products.h"
 #include "shop/product/manage_catalogue.h"
-#include "shop/product/migrations.h"
 #include "shop/product/reserve_stock.h"
+#include "shop/product/store/migrations.h"
 
 int main(int argc, char** argv) {
   freehold::Service service{"product", argc, argv};

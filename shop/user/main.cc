@@ -2,13 +2,14 @@
 //
 // The user service: a parts list.
 #include <cstdio>
+#include <utility>
 
 #include "freehold/service/service.h"
 #include "shop/user/access_tokens.h"
 #include "shop/user/log_in.h"
-#include "shop/user/migrations.h"
 #include "shop/user/own_profile.h"
 #include "shop/user/register_user.h"
+#include "shop/user/store/migrations.h"
 
 int main(int argc, char** argv) {
   freehold::Service service{"user", argc, argv};
@@ -27,7 +28,7 @@ int main(int argc, char** argv) {
   service.publishes<user::UserErased>();
   service.believes_own_tokens(std::string{user::token_audience}, tokens->jwks());
   service.on_command("make-admin",
-                     [&](std::string email) { return registration.make_admin(email); });
+                     [&](std::string email) { return registration.make_admin(std::move(email)); });
   tokens->routes(service.routes());
   registration.routes(service.routes());
   log_in.routes(service.routes());

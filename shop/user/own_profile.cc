@@ -26,7 +26,7 @@ Task<Result<Account>> OwnProfile::change(ProfileChange request, http::Call call)
   co_return co_await database_.write([id, request](SqlTransaction& transaction) -> Result<Account> {
     const auto before = find(transaction, id);
     if (!before) return errors::unknown_user;
-    FREEHOLD_TRY(const auto after, changed(*before, request));
+    FREEHOLD_TRY(auto after, changed(*before, request));
     replace(transaction, after);
     return after;
   });

@@ -31,9 +31,9 @@ Result<std::string> TrustingAuthenticator::service(std::string_view token) {
 }
 
 bool comes_true(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  const auto end = SteadyClock::now() + std::chrono::seconds{10};
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
+    if (SteadyClock::now() > end) return false;
     std::this_thread::yield();
   }
   return true;

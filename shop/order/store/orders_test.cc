@@ -5,7 +5,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/testing/scratch_database.h"
-#include "shop/order/migrations.h"
+#include "shop/order/store/migrations.h"
 
 namespace order {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "freehold/events/event.h"
 #include "freehold/testing/scratch_database.h"
-#include "shop/product/migrations.h"
+#include "shop/product/store/migrations.h"
 #include "shop/product/store/products.h"
 
 namespace product {

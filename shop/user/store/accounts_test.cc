@@ -6,7 +6,7 @@
 #include "freehold/events/event.h"
 #include "freehold/testing/manual_clock.h"
 #include "freehold/testing/scratch_database.h"
-#include "shop/user/migrations.h"
+#include "shop/user/store/migrations.h"
 #include "shop/user/store/sessions.h"
 
 namespace user {
