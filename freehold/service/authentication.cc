@@ -11,7 +11,29 @@
 namespace freehold {
 namespace {
 
+constexpr std::chrono::seconds fetch_max{5};
 constexpr std::string_view keys_document = "issuer_keys";
+
+// While it lives, others wait for these keys too, but no longer than fetch_max.
+class Fetching {
+ public:
+  using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
+
+  Fetching(bool& is_fetching, Timer& fetched) : is_fetching_(is_fetching), fetched_(fetched) {
+    is_fetching_ = true;
+    fetched_.expires_after(fetch_max);
+  }
+  Fetching(const Fetching&) = delete;
+  Fetching& operator=(const Fetching&) = delete;
+  ~Fetching() {
+    is_fetching_ = false;
+    fetched_.cancel();
+  }
+
+ private:
+  bool& is_fetching_;
+  Timer& fetched_;
+};
 
 }  // namespace
 
@@ -42,10 +64,7 @@ Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
     co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     claims = verifier_->verify(bearer);
   } else if (!claims && verifier_->wants_keys()) {
-    is_fetching_ = true;
     co_await fetch_keys();
-    is_fetching_ = false;
-    fetched_.cancel();
     claims = verifier_->verify(bearer);
   }
   if (!claims) co_return claims.error();
@@ -58,6 +77,7 @@ Result<std::string> CallerAuthentication::service(std::string_view token) {
 
 // Die between adopting and keeping: the next start fetches again.
 Task<> CallerAuthentication::fetch_keys() {
+  const Fetching fetching{is_fetching_, fetched_};
   verifier_->fetch_started();
   const auto fetched = co_await fetch_();
   if (!fetched) {

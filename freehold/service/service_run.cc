@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
+#include <exception>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -38,6 +39,12 @@ Task<Result<>> back_up(SqliteDatabase* database, std::filesystem::path file) {
   co_return database->backup_to(file);
 }
 
+// What a task of the host throws is a fault that nobody foresaw: the process ends, and the next
+// start goes on.
+void must_not_fail(const std::exception_ptr& fault) {
+  FREEHOLD_ASSERT(!fault, "a task of the host failed");
+}
+
 }  // namespace
 
 int Service::Parts::serve() {
@@ -49,7 +56,7 @@ int Service::Parts::serve() {
   }
   boost::asio::signal_set signals{io, SIGTERM, SIGINT};
   signals.async_wait([this](boost::system::error_code error, int) {
-    if (!error) boost::asio::co_spawn(io, stop(), boost::asio::detached);
+    if (!error) boost::asio::co_spawn(io, stop(), must_not_fail);
   });
   record(Severity::info, "serving",
          {{"address", configuration.address},
@@ -65,7 +72,9 @@ int Service::Parts::serve() {
   io.restart();
   io.poll();
   record(Severity::info, "stopped");
-  return 0;
+  // A request that was cut at the deadline is still suspended, and refers to parts that would be
+  // destroyed before it.
+  std::_Exit(0);
 }
 
 Result<> Service::Parts::start() {
@@ -79,7 +88,7 @@ Result<> Service::Parts::start() {
   FREEHOLD_TRY(server->start());
   event_log->start();
   blocking = std::make_unique<boost::asio::thread_pool>(1);
-  boost::asio::co_spawn(io, erase_for_good(), boost::asio::detached);
+  boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -88,7 +97,7 @@ Result<> Service::Parts::start() {
                                                    io.get_executor(), options));
     loops.back()->start();
     if (replicas->wants_rebuild(loops.back()->consumer().cursor_name()))
-      boost::asio::co_spawn(io, rebuild(loops.back().get()), boost::asio::detached);
+      boost::asio::co_spawn(io, rebuild(loops.back().get()), must_not_fail);
   }
   consumers.clear();
   return {};

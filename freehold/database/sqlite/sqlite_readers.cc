@@ -19,23 +19,31 @@ constexpr std::chrono::seconds pause_wait_max{2};
 // One connection while it is lent, and its open snapshot.
 class SqliteReaders::Loan {
  public:
-  explicit Loan(SqliteReaders& owner) : owner_(owner), reader_(owner.lend()) {
+  // Built in two steps, so that a snapshot that cannot be opened still gives the connection back.
+  explicit Loan(SqliteReaders& owner) : Loan(owner, owner.lend()) {
     reader_->connection.command("begin");
     reader_->connection.enter_transaction(SteadyClock::now() + read_time_max);
+    has_begun_ = true;
   }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
   ~Loan() {
-    reader_->connection.leave_transaction();
-    reader_->connection.command("rollback");  // nothing was written: it ends the snapshot
+    if (has_begun_) {
+      reader_->connection.leave_transaction();
+      reader_->connection.command("rollback");  // nothing was written: it ends the snapshot
+    }
     owner_.take_back(std::move(reader_));
   }
 
   SqlTransaction& transaction() { return reader_->transaction; }
 
  private:
+  Loan(SqliteReaders& owner, std::unique_ptr<Reader> reader)
+      : owner_(owner), reader_(std::move(reader)) {}
+
   SqliteReaders& owner_;
   std::unique_ptr<Reader> reader_;
+  bool has_begun_ = false;
 };
 
 SqliteReaders::SqliteReaders(SqliteConnection::Options options, int readers_max)

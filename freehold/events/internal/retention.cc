@@ -127,7 +127,11 @@ Task<Result<std::size_t>> EventLog::State::sweep() {
 
 void EventLog::State::start() {
   at_work_ = true;
-  asio::co_spawn(executor_, [self = shared_from_this()] { return self->upkeep(); }, asio::detached);
+  asio::co_spawn(
+      executor_, [self = shared_from_this()] { return self->upkeep(); },
+      [](const std::exception_ptr& fault) {
+        FREEHOLD_ASSERT(!fault, "the upkeep of the log failed");
+      });
 }
 
 Task<> EventLog::State::upkeep() {
