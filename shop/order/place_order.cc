@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "freehold/base/errors.h"
 #include "shop/order/follow_order.h"
 #include "shop/order/store/orders.h"
 #include "shop/order/store/product_replica.h"
@@ -73,6 +74,9 @@ Task<Result<std::vector<ProductRow>>> OrderPlacing::find_products(std::vector<pr
     if (std::ranges::find(found, id, &ProductRow::id) != found.end()) continue;
     auto fetched =
         co_await product_.get<"/api/products/{id}", ProductRow>(WantedProduct{id}, until);
+    // A question has no effect, so one that got no answer left nothing unknown behind.
+    if (!fetched && fetched.error().kind() == freehold::Kind::indeterminate)
+      co_return freehold::errors::peer_unavailable;
     if (!fetched) co_return fetched.error();
     found.push_back(*std::move(fetched));
   }
