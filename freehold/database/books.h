@@ -8,7 +8,7 @@
 // All calls happen inside a transaction, on the thread that runs it.
 #pragma once
 
-#include <boost/describe/enum.hpp>
+#include <boost/describe.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -91,6 +91,14 @@ struct AsideEvent {
   std::string why;
 };
 
+// What a replica must have in common with its owner.
+struct StateSum {
+  std::int64_t subjects = 0;
+  std::int64_t versions = 0;  // their sum
+  friend bool operator==(const StateSum&, const StateSum&) = default;
+};
+BOOST_DESCRIBE_STRUCT(StateSum, (), (subjects, versions))
+
 struct ReaderRecord {
   std::string service;
   std::string consumer;
@@ -166,6 +174,8 @@ class Books {
   // `subject` ("": from the first). A deleted subject has none.
   virtual std::vector<SubjectState> states_after(std::string_view family, std::string_view subject,
                                                  std::size_t events_max) = 0;
+  // How many subjects of a family there are, and the sum of their latest versions; reads them all.
+  virtual StateSum sum_of_states(std::string_view family) = 0;
   // Cuts the next piece of the prefix that ends with `position` (or with the head, if that is
   // less): looks at no more than `events_max` events, deletes all but the latest states of living
   // subjects, and moves low behind them. Returns how many it deleted; the prefix is gone when low

@@ -40,6 +40,7 @@ class SqlBooks final : public Books {
   std::optional<std::uint64_t> stamp_at(std::uint32_t partition, std::uint64_t position) override;
   std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
                                         std::size_t events_max, std::size_t bytes_max) override;
+  StateSum sum_of_states(std::string_view family) override;
   std::vector<SubjectState> states_after(std::string_view family, std::string_view subject,
                                          std::size_t events_max) override;
   std::size_t cut(std::uint32_t partition, std::uint64_t position, std::size_t events_max) override;

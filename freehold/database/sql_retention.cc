@@ -55,6 +55,9 @@ constexpr sql::Query<SubjectRow(std::string_view, std::string_view, std::int64_t
         "e.recipient as recipient, e.json as json "
         "from freehold_state s join freehold_event e on e.place = s.place "
         "where s.family = $1 and s.subject > $2 and s.deleted = 0 order by s.subject limit $3"};
+constexpr sql::Query<StateSum(std::string_view)> sum_of_family{
+    "select count(*) as subjects, coalesce(sum(version), 0) as versions "
+    "from freehold_state where family = $1 and deleted = 0"};
 constexpr sql::Query<CutRow(std::int64_t, std::int64_t, std::int64_t)> next_to_cut{
     "select place, stamp, type, subject from freehold_event "
     "where place > $1 and place <= $2 order by place limit $3"};
@@ -82,6 +85,10 @@ constexpr sql::Change<void(std::string_view, std::string_view)> delete_reader{
     "delete from freehold_reader where service = $1 and consumer = $2"};
 
 }  // namespace
+
+StateSum SqlBooks::sum_of_states(std::string_view family) {
+  return *sql_.first(sum_of_family, family);
+}
 
 std::vector<SubjectState> SqlBooks::states_after(std::string_view family, std::string_view subject,
                                                  std::size_t events_max) {

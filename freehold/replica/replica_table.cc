@@ -51,6 +51,11 @@ std::string upsert_row(const ReplicaTable& table, std::string_view into) {
          ".freehold_version";
 }
 
+std::string sum_of_rows(std::string_view table) {
+  return "select count(*), coalesce(sum(freehold_version), 0) from " + std::string{table} +
+         " where freehold_deleted = 0";
+}
+
 std::string select_row(std::string_view table, std::span<const std::string> columns,
                        std::string_view key) {
   std::string text = "select ";

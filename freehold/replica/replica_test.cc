@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "freehold/base/errors.h"
+#include "freehold/events/state_checkpoint.h"
 #include "freehold/replica/test_library.h"
 
 namespace freehold {
@@ -73,6 +74,34 @@ TEST_F(ReplicaTest, fills_from_the_owners_states_and_then_follows) {
   put("d", 4, 1);
   ASSERT_TRUE(catches_up(loop));
   EXPECT_THAT(all_rows(), ElementsAre(ShelfRow{"b", 7, 2}, ShelfRow{"d", 4, 1}));
+}
+
+// Asked where it is known: on the I/O thread.
+Task<bool> drift_of_shelves(const Replicas* replicas) {
+  co_return replicas->drift().at("shelf_replica");
+}
+
+TEST_F(ReplicaTest, a_difference_from_its_owner_is_told_at_the_second_checkpoint) {
+  put("a", 1, 1);
+  put("b", 1, 1);
+  remove("b", 2);
+  ConsumerLoop& loop = copy();
+  const auto compare = [&] {
+    ASSERT_TRUE(append_state_checkpoint(library_->database(), "library.shelf"));
+    ASSERT_TRUE(catches_up(loop));
+  };
+  const auto differs = [&] { return desk_->wait_for(drift_of_shelves(replicas_.get())); };
+  compare();
+  compare();
+  EXPECT_FALSE(differs());
+  desk_->script("update shelf_replica set freehold_version = 7");
+  compare();
+  EXPECT_FALSE(differs());
+  compare();
+  EXPECT_TRUE(comes_true(differs));
+  ASSERT_TRUE(desk_->wait_for(loop.rebuild()));
+  compare();
+  EXPECT_FALSE(differs());
 }
 
 TEST_F(ReplicaTest, finds_one_and_several_and_leaves_out_what_it_does_not_know) {

@@ -7,10 +7,12 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/planted_bug.h"
 #include "freehold/base/record.h"
+#include "freehold/events/state_checkpoint.h"
 
 namespace freehold {
 namespace {
 
+constexpr int differences_to_tell = 2;
 constexpr std::size_t page_states = 500;
 constexpr std::chrono::seconds page_timeout{10};
 
@@ -44,6 +46,7 @@ struct Replicas::Copy {
   ReplicaProgram program;
   std::string cursor_name;
   bool wants_rebuild = false;
+  int differences = 0;  // checkpoints in a row; the I/O thread
 
   std::string next_table() const { return program.table.name + "_next"; }
 };
@@ -76,9 +79,38 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
     if (FREEHOLD_PLANTED_BUG("replica.update_lost")) return;
     copy->program.apply(transaction, copy->program.table.name, delivery);
   });
+  consumer.on_family(std::string{family_of(StateCheckpoint::type)},
+                     [copy](SqlTransaction& transaction, const Delivery& delivery) {
+                       if (delivery.subject == copy->program.family)
+                         compare(copy, transaction, delivery);
+                     });
   consumer.rebuild_on_divergence(
       [this, copy, &source](const std::string&) { return rebuild(copy, &source); });
   return consumer;
+}
+
+// Runs where the owner's checkpoint lies in the log: everything before it has been applied.
+void Replicas::compare(Copy* copy, SqlTransaction& transaction, const Delivery& delivery) {
+  const auto owner = read_json<StateCheckpoint>(delivery.data, Strictness::tolerant);
+  if (!owner) throw internal::UnreadableState(delivery, owner.error().detail());
+  SqlStatement& statement = transaction.statement(internal::sum_of_rows(copy->program.table.name));
+  const internal::StatementUse use{statement};
+  statement.next();
+  const StateSum own{statement.integer(0), statement.integer(1)};
+  const bool is_equal = own == StateSum{owner->subjects, owner->versions};
+  transaction.on_commit([copy, is_equal, at = delivery.id.text()] {
+    copy->differences = is_equal ? 0 : copy->differences + 1;
+    if (copy->differences == differences_to_tell)
+      record(Severity::error, "replica differs from its owner",
+             {{"replica", copy->program.table.name}, {"checkpoint", at}});
+  });
+}
+
+std::map<std::string, bool> Replicas::drift() const {
+  std::map<std::string, bool> drift;
+  for (const auto& copy : copies_)
+    drift[copy->program.table.name] = copy->differences >= differences_to_tell;
+  return drift;
 }
 
 bool Replicas::wants_rebuild(std::string_view consumer) const {
@@ -108,6 +140,7 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
         books.put_document(shape_document(table.name), filled(copy->program));
       }));
   FREEHOLD_CRASH_POINT("replica.after_swap");
+  copy->differences = 0;
   copy->wants_rebuild = false;
   record(Severity::info, "replica rebuilt", {{"replica", table.name}});
   co_return Result<>{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,11 +37,17 @@ class Replicas {
   // fills it from `source`. Before the loops start. Fails as the database does.
   Result<Consumer> copy(ReplicaProgram program, Feed& source);
 
+  // Of each replica, by table, whether it differs from its owner: at two checkpoints of the owner
+  // in a row (state_checkpoint.h). One alone says nothing: while a replica is filled it is ahead of
+  // its cursor. A difference is recorded, and stays until a rebuild or an equal checkpoint.
+  std::map<std::string, bool> drift() const;
+
   // Whether the table of this consumer was made anew, so that its cursor does not speak of it.
   bool wants_rebuild(std::string_view consumer) const;
 
  private:
   struct Copy;
+  static void compare(Copy* copy, SqlTransaction& transaction, const Delivery& delivery);
   Task<Result<>> rebuild(Copy* copy, Feed* source);
   Task<Result<>> fill(Copy* copy, Feed* source, std::string log_id);
 

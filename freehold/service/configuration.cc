@@ -77,6 +77,7 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("stop-timeout-s", into.stop_timeout_s)->check(CLI::Range(0, 3600));
   flag("retention-days", into.retention_days)->check(CLI::Range(1, 3650));
   flag("consumer-retry-ms", into.consumer_retry_ms)->check(CLI::Range(1, 3'600'000));
+  flag("checkpoint-every-s", into.checkpoint_every_s)->check(CLI::Range(1, 86'400));
   flag("erase-within-s", into.erase_within_s)->check(CLI::Range(1, 3600));
 }
 
@@ -175,6 +176,7 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"stop-timeout-s", "seconds", "10", "How long a stop may take"},
       {"retention-days", "days", "7", "How long events that everybody has read are kept"},
       {"consumer-retry-ms", "milliseconds", "1000", "Pause before a failed event is tried again"},
+      {"checkpoint-every-s", "seconds", "600", "Pause between checkpoints of published states"},
       {"erase-within-s", "seconds", "1800", "Time until deleted data is in no file any more"},
   };
 }

@@ -38,6 +38,7 @@ struct Configuration {
   int stop_timeout_s = 10;
   int retention_days = 7;
   int consumer_retry_ms = 1000;  // pause before an event that was set aside is tried again
+  int checkpoint_every_s = 600;  // of the published states, for replicas to compare with
   int erase_within_s = 1800;     // until deleted data is in no file any more
 
   // What to do: empty = serve; else an operator command and its arguments.

@@ -93,7 +93,8 @@ class Service {
  private:
   struct PublishedEvent {
     std::string type;
-    std::string schema;  // JSON Schema
+    std::string schema;     // JSON Schema
+    bool is_state = false;  // of a whole aggregate, so that others may keep replicas
   };
   void add_published(PublishedEvent event);
   void add_replica(ReplicaProgram replica);
@@ -103,7 +104,7 @@ class Service {
 
 template <Event... E>
 void Service::publishes() {
-  (add_published({std::string{E::type}, json_schema<E>()}), ...);
+  (add_published({std::string{E::type}, json_schema<E>(), StateEvent<E>}), ...);
 }
 
 template <class Context, class Input>

@@ -80,6 +80,13 @@ void Service::Parts::add_work_metrics() {
                          loop->status().state == ConsumerState::stopped ? 1.0 : 0.0});
     return samples;
   });
+  metrics.add(gauge, "freehold_replica_differs",
+              "1: the replica differs from its owner, at two checkpoints in a row.", [this] {
+                std::vector<Metrics::Sample> samples;
+                for (const auto& [table, differs] : replicas->drift())
+                  samples.push_back({{{"replica", table}}, differs ? 1.0 : 0.0});
+                return samples;
+              });
   metrics.add(gauge, "freehold_sagas_admitted", "1: a new saga would be admitted now; 0: refused.",
               [this] { return sagas->admit() ? 1.0 : 0.0; });
   metrics.add(gauge, "freehold_sagas", "Sagas alive, by status.", [this] {

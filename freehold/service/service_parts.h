@@ -77,6 +77,7 @@ struct Service::Parts {
   ConsumerLoop* loop_of_replica(std::string_view table);
   Task<> rebuild(ConsumerLoop* consumer);
   Task<> erase_for_good();
+  Task<> checkpoint_states();
   int serve();
 
   const std::string name;
@@ -106,6 +107,7 @@ struct Service::Parts {
   // Work that blocks, off the I/O thread. Made by start(): no thread may be older than the walls.
   std::unique_ptr<boost::asio::thread_pool> blocking;
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
+  boost::asio::basic_waitable_timer<SteadyClock> checkpoint{io};
   std::filesystem::path scratch;  // of a command that works on a copy; deleted at the end
   bool is_asked_to_stop = false;
   bool is_stopped = false;

@@ -12,6 +12,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 #include "freehold/events/set_aside.h"
+#include "freehold/events/state_checkpoint.h"
 #include "freehold/schema/json.h"
 #include "freehold/service/operator_command.h"
 #include "freehold/service/service_parts.h"
@@ -37,6 +38,10 @@ Task<Result<>> empty_wal(SqliteDatabase* database) {
 
 Task<Result<>> back_up(SqliteDatabase* database, std::filesystem::path file) {
   co_return database->backup_to(file);
+}
+
+Task<Result<>> append_checkpoint(Database* database, std::string family) {
+  co_return append_state_checkpoint(*database, family);
 }
 
 // What a task of the host throws is a fault that nobody foresaw: the process ends, and the next
@@ -89,6 +94,7 @@ Result<> Service::Parts::start() {
   event_log->start();
   blocking = std::make_unique<boost::asio::thread_pool>(1);
   boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
+  boost::asio::co_spawn(io, checkpoint_states(), must_not_fail);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -116,6 +122,25 @@ Task<> Service::Parts::rebuild(ConsumerLoop* consumer) {
     again.expires_after(pause);
     co_await again.async_wait(boost::asio::use_awaitable);
     pause = std::min(2 * pause, pause_max);
+  }
+}
+
+// Lets replicas elsewhere compare themselves with what this service has published.
+Task<> Service::Parts::checkpoint_states() {
+  while (true) {
+    checkpoint.expires_after(std::chrono::seconds{configuration.checkpoint_every_s});
+    const auto [stopped] =
+        co_await checkpoint.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (stopped) co_return;
+    for (const PublishedEvent& event : published) {
+      if (!event.is_state) continue;
+      const Result<> appended = co_await boost::asio::co_spawn(
+          blocking->get_executor(),
+          append_checkpoint(database.get(), std::string{family_of(event.type)}),
+          boost::asio::use_awaitable);
+      if (!appended)
+        record(Severity::warning, "states not checkpointed", {{"why", appended.error().text()}});
+    }
   }
 }
 
@@ -164,6 +189,7 @@ Task<> Service::Parts::stop() {
   for (auto& loop : loops) co_await loop->stop();
   co_await sagas->stop();
   erasure.cancel();
+  checkpoint.cancel();
   is_stopped = true;
 }
 

@@ -27,6 +27,7 @@ struct ReplicaTable {
 
 std::string create_table(const ReplicaTable& table, std::string_view name);
 std::string upsert_row(const ReplicaTable& table, std::string_view into);
+std::string sum_of_rows(std::string_view table);  // how many, and the sum of their versions
 std::string select_row(std::string_view table, std::span<const std::string> columns,
                        std::string_view key);
 
