@@ -397,6 +397,7 @@ TEST_F(BreakerTest, a_probe_that_takes_long_is_followed_by_another) {
   clock_.passed += 1001ms;
   EXPECT_TRUE(ask());
   EXPECT_EQ(peer_.breaker(), BreakerState::closed);
+  EXPECT_TRUE(probe.valid());
 }
 
 TEST_F(BreakerTest, a_deadline_that_has_passed_asks_nobody) {

@@ -70,7 +70,7 @@ class Notes {
     timer.expires_after(std::chrono::milliseconds{300});
     record(Severity::info, "slow note begun");
     co_await timer.async_wait(boost::asio::use_awaitable);
-    co_return co_await add(std::move(note), std::move(call));
+    co_return co_await add(std::move(note), call);
   }
   Task<Result<Count>> count(http::None, http::Call) {
     co_return co_await database_.read(

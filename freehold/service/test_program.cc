@@ -53,7 +53,8 @@ Program::Program(std::vector<std::string> arguments, const Environment& environm
   words.push_back(nullptr);
   child_ = ::fork();
   if (child_ == 0) {
-    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    for (const auto& [name, value] : environment)
+      ::setenv(name.c_str(), value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe): one thread
     ::dup2(output_end, STDOUT_FILENO);
     ::dup2(errors_end, STDERR_FILENO);
     ::execv(DESK_PROGRAM, words.data());
