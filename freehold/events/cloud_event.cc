@@ -192,6 +192,21 @@ Result<std::shared_ptr<const EventBatch>> EventBatch::read(std::string text) {
   return std::shared_ptr<const EventBatch>{batch};
 }
 
+Delivery delivery_of(const CloudEvent& event, std::string_view source, int attempt) {
+  return {.source = source,
+          .id = event.id,
+          .type = event.type,
+          .subject = event.subject,
+          .partition_key = event.partition_key,
+          .request_id = event.request_id,
+          .in_reply_to = event.in_reply_to,
+          .trace_parent = event.trace_parent,
+          .time = event.time,
+          .attempt = attempt,
+          .deleted = event.deleted,
+          .data = event.data};
+}
+
 void write_cloud_event(std::string& out, const StoredEvent& event) {
   const std::string id = event.id.text();  // PP-<19 digits of the position>-<16 hex>
   const std::string_view sequence = std::string_view{id}.substr(id.find('-') + 1, 19);

@@ -13,6 +13,7 @@
 #include "freehold/base/clock.h"
 #include "freehold/base/result.h"
 #include "freehold/database/books.h"
+#include "freehold/events/delivery.h"
 
 namespace freehold {
 
@@ -52,6 +53,9 @@ class EventBatch {
   std::deque<std::string> unescaped_;  // attributes that could not be views
   std::vector<CloudEvent> events_;
 };
+
+// The event as a handler gets it. The views live as long as the batch and `source`.
+Delivery delivery_of(const CloudEvent& event, std::string_view source, int attempt = 1);
 
 // Appends the event as one JSON object: specversion, id and sequence, then what is stored, copied.
 void write_cloud_event(std::string& out, const StoredEvent& event);

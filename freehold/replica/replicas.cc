@@ -16,17 +16,6 @@ constexpr int differences_to_tell = 2;
 constexpr std::size_t page_states = 500;
 constexpr std::chrono::seconds page_timeout{10};
 
-Delivery delivery_of(const CloudEvent& event, std::string_view source) {
-  return {.source = source,
-          .id = event.id,
-          .type = event.type,
-          .subject = event.subject,
-          .partition_key = event.partition_key,
-          .time = event.time,
-          .deleted = event.deleted,
-          .data = event.data};
-}
-
 // The document that tells of what shape a replica's table is, and whether it waits to be filled.
 std::string shape_document(const std::string& table) {
   return "replica_shape/" + table;

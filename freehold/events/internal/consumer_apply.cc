@@ -119,7 +119,7 @@ Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& 
     if (std::ranges::find(keys_aside, item->event->partition_key) != keys_aside.end())
       put_aside(transaction, *item->event, "queues behind its key", 0, false);
     else
-      consumer_.apply(transaction, item->decoded, delivery_of(*item->event, 1));
+      consumer_.apply(transaction, item->decoded, delivery_of(*item->event, consumer_.source()));
     FREEHOLD_CRASH_POINT("consumer.after_handler");
   }
   if (SteadyClock::now() >= partition.waypoint_due) {
@@ -198,22 +198,8 @@ void ConsumerLoop::Run::put_aside(SqlTransaction& transaction, const CloudEvent&
                                  .parked = park,
                                  .why = std::string{why}});
   if (consumer_.set_aside_handler())
-    consumer_.set_aside_handler()(transaction, delivery_of(event, attempts), why);
-}
-
-Delivery ConsumerLoop::Run::delivery_of(const CloudEvent& event, int attempt) const {
-  return {.source = consumer_.source(),
-          .id = event.id,
-          .type = event.type,
-          .subject = event.subject,
-          .partition_key = event.partition_key,
-          .request_id = event.request_id,
-          .in_reply_to = event.in_reply_to,
-          .trace_parent = event.trace_parent,
-          .time = event.time,
-          .attempt = attempt,
-          .deleted = event.deleted,
-          .data = event.data};
+    consumer_.set_aside_handler()(transaction, delivery_of(event, consumer_.source(), attempts),
+                                  why);
 }
 
 void ConsumerLoop::Run::committed(Partition& partition, const Batch& batch) {

@@ -206,13 +206,13 @@ Task<bool> ConsumerLoop::Run::apply_states(StatesPage page, std::string family) 
   auto notes = notes_;
   notes.family = std::move(family);
   if (!page.batch->events().empty()) notes.subject = page.batch->events().back().subject;
-  const bool applied =
-      co_await insist([this, batch = page.batch, decoded, notes](SqlTransaction& transaction) {
-        for (std::size_t i = 0; i < decoded.size(); ++i)
-          consumer_.apply(transaction, decoded[i], delivery_of(batch->events()[i], 1));
-        write_notes(transaction, notes);
-        FREEHOLD_CRASH_POINT("consumer.after_states");
-      });
+  const bool applied = co_await insist([this, batch = page.batch, decoded,
+                                        notes](SqlTransaction& transaction) {
+    for (std::size_t i = 0; i < decoded.size(); ++i)
+      consumer_.apply(transaction, decoded[i], delivery_of(batch->events()[i], consumer_.source()));
+    write_notes(transaction, notes);
+    FREEHOLD_CRASH_POINT("consumer.after_states");
+  });
   if (applied) notes_ = notes;
   co_return applied;
 }

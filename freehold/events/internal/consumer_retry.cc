@@ -121,8 +121,9 @@ Task<Result<>> ConsumerLoop::Run::apply_aside(AsideEvent event) {
       &database_, Urgency::consumer,
       [self = shared_from_this(), batch, decoded, event](SqlTransaction& transaction) -> Result<> {
         FREEHOLD_TRY(self->check_owner(transaction, event.id.partition));
-        self->consumer_.apply(transaction, decoded,
-                              self->delivery_of(batch->events().front(), event.attempts));
+        self->consumer_.apply(
+            transaction, decoded,
+            delivery_of(batch->events().front(), self->consumer_.source(), event.attempts));
         transaction.books().drop_aside(event);
         FREEHOLD_CRASH_POINT("consumer.after_redrive");
         return {};

@@ -138,7 +138,6 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Result<> move_cursor(SqlTransaction& transaction, Batch& batch) const;
   void put_aside(SqlTransaction& transaction, const CloudEvent& event, std::string_view why,
                  int attempts, bool park) const;
-  Delivery delivery_of(const CloudEvent& event, int attempt) const;
   void committed(Partition& partition, const Batch& batch);
   bool too_many_keys_aside();
   Result<> fenced();

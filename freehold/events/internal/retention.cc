@@ -3,7 +3,6 @@
 // Registered readers, and the prefix of the log that nobody needs any more.
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <chrono>
 
 #include "freehold/base/crash_point.h"
