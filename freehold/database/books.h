@@ -18,6 +18,7 @@
 
 #include "freehold/base/clock.h"
 #include "freehold/base/result.h"
+#include "freehold/schema/json.h"
 
 namespace freehold {
 
@@ -112,6 +113,18 @@ struct ReaderRecord {
 enum class SagaStatus { running, ended, failed, diverged, parked };
 BOOST_DESCRIBE_ENUM(SagaStatus, running, ended, failed, diverged, parked)
 
+enum class StepState { waiting, done, refused };
+BOOST_DESCRIBE_ENUM(StepState, waiting, done, refused)
+
+// One step of a saga.
+struct JournalEntry {
+  std::string name;  // the step's kind and what it names: "request product.reserve_stock.v1"
+  std::uint64_t request_hash = 0;
+  StepState state = StepState::waiting;
+  RawJson outcome{"null"};  // the reply, the value, or the error
+};
+BOOST_DESCRIBE_STRUCT(JournalEntry, (), (name, request_hash, state, outcome))
+
 struct SagaRecord {
   std::string id;     // unique within the service: "<type>/<key>"
   std::string type;   // "place_order.v1"
@@ -119,25 +132,21 @@ struct SagaRecord {
   SagaStatus status = SagaStatus::running;
   std::string why;  // of a saga that failed, diverged or is parked
   Time started{};
+  Time due{};  // when its last step's timer is up; the epoch: it has none
+  // Step 1 and those after it. Only the last one may be waiting.
+  std::vector<JournalEntry> journal;
+
+  // The step that waits, counted from 1; 0: none does.
+  int waiting_step() const {
+    const bool waits = !journal.empty() && journal.back().state == StepState::waiting;
+    return waits ? static_cast<int>(journal.size()) : 0;
+  }
 };
 
-enum class StepState { waiting, done, refused, late };
-BOOST_DESCRIBE_ENUM(StepState, waiting, done, refused, late)
-
-// One step of a saga's journal.
-struct JournalEntry {
+// An outcome that came when its step had one already, or for a step or saga that is not there.
+struct LateOutcome {
   int step = 0;
-  std::string name;  // the step's kind and what it names: "request product.reserve_stock.v1"
-  std::uint64_t request_hash = 0;
-  StepState state = StepState::waiting;
-  std::string outcome;  // JSON: the reply, the value, or the error
-  Time due{};           // of a waiting step with a timer; else the epoch
-};
-
-struct DueTimer {
-  Time due{};
-  std::string saga;
-  int step = 0;
+  std::string outcome;
 };
 
 // The stored answer of an idempotent call.
@@ -223,27 +232,27 @@ class Books {
                                                   Time until) = 0;
 
   // --- Sagas -------------------------------------------------------------------------------------
-  virtual bool start_saga(const SagaRecord& saga) = 0;  // false: that id was started already
+  // A saga is one record, its journal in it: read, resumed, and written back as a whole.
+  // False: that id was added already, and nothing has changed.
+  virtual bool add_saga(const SagaRecord& saga) = 0;
   virtual std::optional<SagaRecord> saga(std::string_view id) = 0;
-  // Gives a saga that is not final another status. A final one clears its timers and lets it be
-  // forgotten later. The saga must be there and not be final.
-  virtual void end_saga(std::string_view id, SagaStatus status, std::string_view why) = 0;
+  // The same for who will save it: nobody else changes it before this transaction ends.
+  virtual std::optional<SagaRecord> lock_saga(std::string_view id) = 0;
+  // Replaces status, why, journal and timer of a saga that is there and not final. A final one has
+  // no timer and may be forgotten later.
+  virtual void save_saga(const SagaRecord& saga) = 0;
   // By id, after `after_id` ("": from the first).
   virtual std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                         std::size_t sagas_max) = 0;
   virtual std::int64_t count_sagas(SagaStatus status) = 0;
-  virtual std::vector<JournalEntry> journal(std::string_view saga) = 0;
-  // Adds a step with its timer if it has one. The first entry of a (saga, step) wins.
-  virtual void add_step(std::string_view saga, const JournalEntry& entry) = 0;
-  // Ends a waiting step with its outcome and clears its timer. false: it was not waiting any more;
-  // then the outcome is kept beside as late and changes nothing. So is that of an unknown saga.
-  virtual bool end_step(std::string_view saga, int step, StepState state,
-                        std::string_view outcome) = 0;
-  // What came too late, by step and in order of arrival; not part of the journal.
-  virtual std::vector<JournalEntry> late_outcomes(std::string_view saga) = 0;
-  virtual std::vector<DueTimer> due_timers(Time now, std::size_t timers_max) = 0;
+  // The ids of those whose timer is up at `now`, the one due longest first.
+  virtual std::vector<std::string> due_sagas(Time now, std::size_t sagas_max) = 0;
   virtual std::optional<Time> next_timer() = 0;
-  // Deletes sagas that became final before that time, with their journals, and late outcomes of
+  // Keeps an outcome that changes nothing, beside the journals.
+  virtual void note_late(std::string_view saga, int step, std::string_view outcome) = 0;
+  // By step and in order of arrival.
+  virtual std::vector<LateOutcome> late_outcomes(std::string_view saga) = 0;
+  // Deletes sagas that became final before that time, with their late outcomes and those of
   // unknown sagas; at most `sagas_max` of each in one call. Returns how many sagas.
   virtual std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) = 0;
 

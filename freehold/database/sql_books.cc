@@ -15,13 +15,10 @@
 //   freehold_try         how often the process died while it applied an event
 //   freehold_aside       set-aside events, in the order of the log within each (consumer, key)
 //   freehold_lease       who may act under a name, and the epoch that fences those before
-//   freehold_saga        a row a saga, with its input; `ended` is 0 until it is final. One index
-//   has
-//                        the live sagas, the other the final ones by time, for retention
-//   freehold_step        the journal: the first row of (saga, step) wins; `due` is 0 without a
-//   timer.
-//                        The index of the waiting steps that have one is the list of timers
-//   freehold_late        outcomes that came after their step had one
+//   freehold_saga        a row a saga, its input and its journal in it. `ended` is 0 until it is
+//                        final, `due` is 0 without a timer. One index has the live sagas, one the
+//                        timers, one the final sagas by time, for retention
+//   freehold_late        outcomes that came after their step had one, or for no saga
 //   freehold_answer      answers of idempotent calls, append-only: `sequence` grows with time
 //   freehold_document    small texts by name
 //
@@ -111,26 +108,19 @@ create table if not exists freehold_lease (
   epoch integer not null,
   held_until integer not null) without rowid;
 create table if not exists freehold_saga (
-  id text primary key,
+  number integer primary key,
+  id text not null unique,
   type text not null,
   status text not null,
   started integer not null,
   ended integer not null,
-  why text not null,
-  input text not null) without rowid;
-create index if not exists freehold_saga_live on freehold_saga (status, id) where ended = 0;
-create index if not exists freehold_saga_ended on freehold_saga (ended, id) where ended <> 0;
-create table if not exists freehold_step (
-  saga text not null,
-  step integer not null,
-  state text not null,
   due integer not null,
-  request_hash integer not null,
-  name text not null,
-  outcome text not null,
-  primary key (saga, step)) without rowid;
-create index if not exists freehold_step_due on freehold_step (due, saga, step)
-  where due <> 0 and state = 'waiting';
+  why text not null,
+  input text not null,
+  journal text not null);
+create index if not exists freehold_saga_live on freehold_saga (status, id) where ended = 0;
+create index if not exists freehold_saga_due on freehold_saga (due, id) where due <> 0;
+create index if not exists freehold_saga_ended on freehold_saga (ended, id) where ended <> 0;
 create table if not exists freehold_late (
   saga text not null,
   step integer not null,

@@ -73,19 +73,17 @@ class SqlBooks final : public Books {
                                           Time until) override;
 
   // Sagas: sql_sagas.cc.
-  bool start_saga(const SagaRecord& saga) override;
+  bool add_saga(const SagaRecord& saga) override;
   std::optional<SagaRecord> saga(std::string_view id) override;
-  void end_saga(std::string_view id, SagaStatus status, std::string_view why) override;
+  std::optional<SagaRecord> lock_saga(std::string_view id) override;
+  void save_saga(const SagaRecord& saga) override;
   std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                 std::size_t sagas_max) override;
   std::int64_t count_sagas(SagaStatus status) override;
-  std::vector<JournalEntry> journal(std::string_view saga) override;
-  void add_step(std::string_view saga, const JournalEntry& entry) override;
-  bool end_step(std::string_view saga, int step, StepState state,
-                std::string_view outcome) override;
-  std::vector<JournalEntry> late_outcomes(std::string_view saga) override;
-  std::vector<DueTimer> due_timers(Time now, std::size_t timers_max) override;
+  std::vector<std::string> due_sagas(Time now, std::size_t sagas_max) override;
   std::optional<Time> next_timer() override;
+  void note_late(std::string_view saga, int step, std::string_view outcome) override;
+  std::vector<LateOutcome> late_outcomes(std::string_view saga) override;
   std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) override;
 
   // Answers of idempotent calls, and documents: sql_answers.cc.

@@ -70,12 +70,12 @@ TEST_F(SqlBooksDeathTest, a_process_killed_while_it_seals_leaves_neither_events_
   in_books([](Books& books) { EXPECT_EQ(books.head(0).last.position, 1U); });
 }
 
-TEST_F(SqlBooksDeathTest, to_end_a_saga_that_is_not_there_is_a_bug) {
+TEST_F(SqlBooksDeathTest, to_save_a_saga_that_is_not_there_is_a_bug) {
   EXPECT_DEATH((void)database_->write_now([](SqlTransaction& transaction) -> Result<> {
-    transaction.books().end_saga("nobody", SagaStatus::ended, "");
+    transaction.books().save_saga({.id = "nobody", .type = "", .input = ""});
     return {};
   }),
-               "a saga that is not there, or final already, was ended");
+               "a saga that is not there, or final already, was saved");
 }
 
 TEST_F(SqlBooksDeathTest, to_apply_an_event_that_is_not_set_aside_is_a_bug) {

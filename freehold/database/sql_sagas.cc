@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sagas, their journals and timers. The first outcome of a step wins, by an update that only a
-// waiting step takes; what comes later is kept beside and changes nothing.
+// Sagas, their journals and timers. A saga is read, resumed and written back as one row, which
+// nobody else changes meanwhile: so the first outcome of a step wins. Its journal is a JSON array
+// of {"name","request_hash","state","outcome"}.
 
 #include "freehold/base/assert.h"
 #include "freehold/base/clock.h"
@@ -10,76 +11,54 @@
 
 namespace freehold {
 
-BOOST_DESCRIBE_STRUCT(SagaRecord, (), (id, type, input, status, why, started))
-BOOST_DESCRIBE_STRUCT(DueTimer, (), (due, saga, step))
+BOOST_DESCRIBE_STRUCT(SagaRecord, (), (id, type, input, status, why, started, due, journal))
+BOOST_DESCRIBE_STRUCT(LateOutcome, (), (step, outcome))
 
 namespace {
 
-struct StepRow {
-  int step;
-  std::string name;
-  std::int64_t request_hash;
-  StepState state;
-  std::string outcome;
-  Time due;
-};
-BOOST_DESCRIBE_STRUCT(StepRow, (), (step, name, request_hash, state, outcome, due))
-
-struct LateRow {
-  int step;
-  std::string outcome;
-};
-BOOST_DESCRIBE_STRUCT(LateRow, (), (step, outcome))
+using Journal = std::vector<JournalEntry>;
 
 constexpr sql::Change<void(std::string_view, std::string_view, std::string_view, SagaStatus,
-                           std::string_view, Time)>
+                           std::string_view, Time, Time, Journal, Time)>
     insert_saga{
-        "insert into freehold_saga (id, type, input, status, why, started, ended) "
-        "values ($1, $2, $3, $4, $5, $6, 0) on conflict do nothing"};
+        "insert into freehold_saga (id, type, input, status, why, started, due, journal, ended) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing"};
 constexpr sql::Query<SagaRecord(std::string_view)> saga_of{
-    "select id, type, input, status, why, started from freehold_saga where id = $1"};
+    "select id, type, input, status, why, started, due, journal from freehold_saga where id = $1"};
+constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{sql::Dialects{
+    .sqlite = "select id, type, input, status, why, started, due, journal from freehold_saga "
+              "where id = $1",
+    .postgres = "select id, type, input, status, why, started, due, journal from freehold_saga "
+                "where id = $1 for update"}};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> live_sagas{
-    "select id, type, input, status, why, started from freehold_saga "
+    "select id, type, input, status, why, started, due, journal from freehold_saga "
     "where status = $1 and ended = 0 and id > $2 order by id limit $3"};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> final_sagas{
-    "select id, type, input, status, why, started from freehold_saga "
+    "select id, type, input, status, why, started, due, journal from freehold_saga "
     "where status = $1 and ended <> 0 and id > $2 order by id limit $3"};
 constexpr sql::Query<std::int64_t(SagaStatus)> count_live{
     "select count(*) from freehold_saga where status = $1 and ended = 0"};
 constexpr sql::Query<std::int64_t(SagaStatus)> count_final{
     "select count(*) from freehold_saga where status = $1 and ended <> 0"};
-constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time)> set_status{
-    "update freehold_saga set status = $2, why = $3, ended = $4 where id = $1 and ended = 0"};
-constexpr sql::Query<StepRow(std::string_view)> steps_of{
-    "select step, name, request_hash, state, outcome, due from freehold_step "
-    "where saga = $1 order by step"};
-constexpr sql::Change<void(std::string_view, int, std::string_view, std::int64_t, StepState,
-                           std::string_view, Time)>
-    insert_step{
-        "insert into freehold_step (saga, step, name, request_hash, state, outcome, due) "
-        "values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"};
-constexpr sql::Change<void(std::string_view, int, StepState, std::string_view)> end_waiting_step{
-    "update freehold_step set state = $3, outcome = $4 "
-    "where saga = $1 and step = $2 and state = 'waiting'"};
-constexpr sql::Change<void(std::string_view)> clear_timers{
-    "update freehold_step set due = 0 where saga = $1 and due <> 0 and state = 'waiting'"};
-constexpr sql::Change<void(std::string_view, int, Time, std::string_view)> note_late{
+constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time, Journal, Time)>
+    update_saga{
+        "update freehold_saga set status = $2, why = $3, due = $4, journal = $5, ended = $6 "
+        "where id = $1 and ended = 0"};
+
+constexpr sql::Query<std::string(Time, std::int64_t)> ids_due{
+    "select id from freehold_saga where due <> 0 and due <= $1 order by due, id limit $2"};
+constexpr sql::Query<Time()> first_timer{
+    "select due from freehold_saga where due <> 0 order by due limit 1"};
+
+constexpr sql::Change<void(std::string_view, int, Time, std::string_view)> insert_late{
     "insert into freehold_late (saga, step, number, noted, outcome) "
     "select $1, $2, coalesce(max(number), 0) + 1, $3, $4 "
     "from freehold_late where saga = $1 and step = $2"};
-constexpr sql::Query<LateRow(std::string_view)> late_of{
+constexpr sql::Query<LateOutcome(std::string_view)> late_of{
     "select step, outcome from freehold_late where saga = $1 order by step, number"};
-
-constexpr sql::Query<DueTimer(Time, std::int64_t)> timers_due{
-    "select due, saga, step from freehold_step "
-    "where due <> 0 and state = 'waiting' and due <= $1 order by due, saga, step limit $2"};
-constexpr sql::Query<Time()> first_timer{
-    "select due from freehold_step where due <> 0 and state = 'waiting' order by due limit 1"};
 
 constexpr sql::Query<std::string(Time, std::int64_t)> next_to_forget{
     "select id from freehold_saga where ended <> 0 and ended < $1 order by ended, id limit $2"};
-constexpr sql::Change<void(std::string_view)> delete_steps{
-    "delete from freehold_step where saga = $1"};
 constexpr sql::Change<void(std::string_view)> delete_late{
     "delete from freehold_late where saga = $1"};
 constexpr sql::Change<void(std::string_view)> delete_saga{
@@ -93,23 +72,30 @@ bool is_final(SagaStatus status) {
   return status == SagaStatus::ended || status == SagaStatus::failed;
 }
 
+Time end_of(const SagaRecord& saga) {
+  return is_final(saga.status) ? now() : Time{};
+}
+
 }  // namespace
 
-bool SqlBooks::start_saga(const SagaRecord& saga) {
-  FREEHOLD_ASSERT(!is_final(saga.status), "a saga starts before it ends");
+bool SqlBooks::add_saga(const SagaRecord& saga) {
   return sql_.count(insert_saga, saga.id, saga.type, saga.input, saga.status, saga.why,
-                    saga.started) == 1;
+                    saga.started, saga.due, saga.journal, end_of(saga)) == 1;
 }
 
 std::optional<SagaRecord> SqlBooks::saga(std::string_view id) {
   return sql_.first(saga_of, id);
 }
 
-void SqlBooks::end_saga(std::string_view id, SagaStatus status, std::string_view why) {
-  const Time ended = is_final(status) ? now() : Time{};
-  const std::int64_t changed = sql_.count(set_status, id, status, why, ended);
-  FREEHOLD_ASSERT(changed == 1, "a saga that is not there, or final already, was ended");
-  if (is_final(status)) sql_.run(clear_timers, id);
+std::optional<SagaRecord> SqlBooks::lock_saga(std::string_view id) {
+  return sql_.first(locked_saga_of, id);
+}
+
+void SqlBooks::save_saga(const SagaRecord& saga) {
+  FREEHOLD_ASSERT(!is_final(saga.status) || saga.due == Time{}, "a final saga has no timer");
+  const std::int64_t changed =
+      sql_.count(update_saga, saga.id, saga.status, saga.why, saga.due, saga.journal, end_of(saga));
+  FREEHOLD_ASSERT(changed == 1, "a saga that is not there, or final already, was saved");
 }
 
 std::vector<SagaRecord> SqlBooks::sagas(SagaStatus status, std::string_view after_id,
@@ -122,58 +108,26 @@ std::int64_t SqlBooks::count_sagas(SagaStatus status) {
   return sql_.first(is_final(status) ? count_final : count_live, status).value();
 }
 
-std::vector<JournalEntry> SqlBooks::journal(std::string_view saga) {
-  std::vector<JournalEntry> entries;
-  for (StepRow& row : sql_.all(steps_of, saga))
-    entries.push_back({.step = row.step,
-                       .name = std::move(row.name),
-                       .request_hash = internal::bits_in(row.request_hash),
-                       .state = row.state,
-                       .outcome = std::move(row.outcome),
-                       .due = row.due});
-  return entries;
-}
-
-void SqlBooks::add_step(std::string_view saga, const JournalEntry& entry) {
-  FREEHOLD_ASSERT(entry.state != StepState::late, "a late outcome is no step of a journal");
-  sql_.run(insert_step, saga, entry.step, entry.name, internal::column_of_bits(entry.request_hash),
-           entry.state, entry.outcome, entry.due);
-}
-
-bool SqlBooks::end_step(std::string_view saga, int step, StepState state,
-                        std::string_view outcome) {
-  FREEHOLD_ASSERT(state == StepState::done || state == StepState::refused,
-                  "a step ends as done or as refused");
-  if (sql_.count(end_waiting_step, saga, step, state, outcome) == 1) return true;
-  sql_.run(note_late, saga, step, now(), outcome);
-  return false;
-}
-
-std::vector<JournalEntry> SqlBooks::late_outcomes(std::string_view saga) {
-  std::vector<JournalEntry> entries;
-  for (LateRow& row : sql_.all(late_of, saga))
-    entries.push_back({.step = row.step,
-                       .name = {},
-                       .request_hash = 0,
-                       .state = StepState::late,
-                       .outcome = std::move(row.outcome),
-                       .due = {}});
-  return entries;
-}
-
-std::vector<DueTimer> SqlBooks::due_timers(Time now, std::size_t timers_max) {
-  return sql_.all(timers_due, now, internal::limit_of(timers_max));
+std::vector<std::string> SqlBooks::due_sagas(Time now, std::size_t sagas_max) {
+  return sql_.all(ids_due, now, internal::limit_of(sagas_max));
 }
 
 std::optional<Time> SqlBooks::next_timer() {
   return sql_.first(first_timer);
 }
 
+void SqlBooks::note_late(std::string_view saga, int step, std::string_view outcome) {
+  sql_.run(insert_late, saga, step, now(), outcome);
+}
+
+std::vector<LateOutcome> SqlBooks::late_outcomes(std::string_view saga) {
+  return sql_.all(late_of, saga);
+}
+
 std::size_t SqlBooks::forget_sagas(Time ended_before, std::size_t sagas_max) {
   const std::int64_t limit = internal::limit_of(sagas_max);
   const auto ids = sql_.all(next_to_forget, ended_before, limit);
   for (const std::string& id : ids) {
-    sql_.run(delete_steps, id);
     sql_.run(delete_late, id);
     sql_.run(delete_saga, id);
   }

@@ -119,10 +119,7 @@ class OrderService {
         .value();
   }
   SagaStatus status(const std::string& order) { return saga(id_of(order)).status; }
-  std::vector<JournalEntry> journal(const std::string& id) {
-    return database.read(
-        [&](SqlTransaction& transaction) { return transaction.books().journal(id); });
-  }
+  std::vector<JournalEntry> journal(const std::string& id) { return saga(id).journal; }
   std::string state(const std::string& order) {
     return database
         .read([&](SqlTransaction& transaction) { return transaction.first(state_of, order); })

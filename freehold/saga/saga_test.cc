@@ -26,7 +26,7 @@ TEST(Saga, runs_to_its_first_request_in_the_transaction_that_starts_it) {
   ASSERT_EQ(journal.size(), 1U);
   EXPECT_EQ(journal[0].name, "request stock.hold.v1");
   EXPECT_EQ(journal[0].state, StepState::waiting);
-  EXPECT_EQ(journal[0].due, now() + 24h);
+  EXPECT_EQ(service.saga("place_order.v1/7").due, now() + 24h);
 }
 
 TEST(Saga, is_not_there_when_the_transaction_that_starts_it_is_refused) {

@@ -20,15 +20,15 @@ constexpr int careful_resumes = 1'000;                // after an unclean stop; 
 constexpr std::size_t sagas_at_once = 100;
 constexpr SagaStatus live[] = {SagaStatus::running, SagaStatus::parked, SagaStatus::diverged};
 
-// Calls `visit(transaction, saga)` for every live saga, a page to a snapshot.
+// Calls `visit(saga)` for every live saga, a page to a snapshot.
 template <class Visit>
 Result<> for_each_live(Database& database, const Visit& visit) {
   for (const SagaStatus status : live) {
     std::string after;
     for (bool more = true; more;) {
       FREEHOLD_TRY(database.read_now([&](SqlTransaction& transaction) {
-        const auto page = transaction.books().sagas(status, after, sagas_at_once);
-        for (const SagaRecord& saga : page) visit(transaction, saga);
+        auto page = transaction.books().sagas(status, after, sagas_at_once);
+        for (SagaRecord& saga : page) visit(saga);
         more = page.size() == sagas_at_once;
         if (more) after = page.back().id;
       }));
@@ -153,7 +153,7 @@ Result<> Sagas::admit() const {
 
 Result<std::vector<SagaFinding>> Sagas::check() const {
   std::vector<SagaFinding> findings;
-  const auto check_one = [&](SqlTransaction& transaction, const SagaRecord& saga) {
+  const auto check_one = [&](SagaRecord& saga) {
     const auto find = [&](SagaFinding::Kind kind, int step, std::string what) {
       findings.push_back({kind, saga.id, step, std::move(what)});
     };
@@ -162,10 +162,10 @@ Result<std::vector<SagaFinding>> Sagas::check() const {
       return find(SagaFinding::Kind::unknown_type, 0, "this program has no saga " + saga.type);
     const Result<Saga> body = program->second.begin(saga.input);
     if (!body) return find(SagaFinding::Kind::unreadable, 0, body.error().text());
-    internal::SagaRun run{*body, saga.id};
+    internal::SagaRun run{*body, saga};
     run.watch_requests();
     try {
-      if (run.replay(transaction.books().journal(saga.id)) == internal::SagaRun::Place::diverged)
+      if (run.replay() == internal::SagaRun::Place::diverged)
         find(SagaFinding::Kind::diverged, run.step(), run.why());
     } catch (const std::exception& exception) {
       find(SagaFinding::Kind::unreadable, run.step(), exception.what());

@@ -81,7 +81,9 @@ std::vector<SagaStory::Happening> SagaStory::happenings() {
           {command->type, true, command->data.text, command->requestid.value_or("")});
       ++command;
     };
-    for (const JournalEntry& entry : books.journal(id_)) {
+    const auto saga = books.saga(id_);
+    FREEHOLD_ASSERT(saga, "the saga of this story was not started");
+    for (const JournalEntry& entry : saga->journal) {
       const std::string_view name = entry.name;
       const std::string_view kind = name.substr(0, name.find(' '));
       const std::string_view what = name.substr(std::min(name.size(), kind.size() + 1));
@@ -91,7 +93,7 @@ std::vector<SagaStory::Happening> SagaStory::happenings() {
       } else if (kind == "run" || kind == "fail") {
         while (kind == "fail" && command != commands.end()) take_command();
         const bool is_refused = entry.state == StepState::refused;
-        happened.push_back({std::string{what}, false, is_refused ? entry.outcome : "", {}});
+        happened.push_back({std::string{what}, false, is_refused ? entry.outcome.text : "", {}});
       }
     }
     for (const AsideEvent& attempt : books.aside_of("saga", id_))

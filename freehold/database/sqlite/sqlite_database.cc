@@ -21,7 +21,8 @@ namespace freehold {
 namespace {
 
 // Which shape the toolkit's own tables have; a program does not open what a newer one has made.
-constexpr std::int64_t books_version = 1;
+// Before the first release nothing is carried over from an older shape.
+constexpr std::int64_t books_version = 2;
 
 SqliteConnection::Options connection_options(const SqliteOptions& options, bool reads_only) {
   return {.file = (options.directory / database_file_name).string(),
@@ -60,7 +61,7 @@ struct SqliteDatabase::Parts {
   Lane lane;
   bool is_stopped = false;
 
-  // Makes the toolkit's tables, or refuses those of a newer program.
+  // Makes the toolkit's tables, or refuses those of another program.
   Result<> keep_books();
 };
 
@@ -72,6 +73,11 @@ Result<> SqliteDatabase::Parts::keep_books() {
                  options.directory.string() + " was written by a newer program (version " +
                      std::to_string(version) + ", known are those up to " +
                      std::to_string(books_version) + ")"};
+  if (version != 0 && version < books_version)
+    return Error{errors::database_unavailable,
+                 options.directory.string() +
+                     " was written by a program of before the first release (version " +
+                     std::to_string(version) + "); begin with a new directory"};
   transaction.begin(LaneTransaction::Savepoints::real);
   create_books(transaction, options.log_partitions);
   writer.run("pragma user_version = " + std::to_string(books_version));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
 #include "freehold/events/event.h"
 #include "freehold/saga/internal/saga_pulse.h"
 #include "freehold/saga/internal/saga_run.h"
@@ -15,17 +16,23 @@ void start_saga(SqlTransaction& transaction, std::string_view name, std::string_
   SagaRecord saga{.id = std::string{name} + "/" + std::string{key},
                   .type = std::string{name},
                   .input = std::move(input),
-                  .status = SagaStatus::running,
-                  .why = {},
                   .started = now()};
-  if (!transaction.books().start_saga(saga)) return;
-  FREEHOLD_CRASH_POINT("saga.after_start");
-  SagaPulse& pulse = SagaPulse::of(own_service());
-  transaction.on_commit([&pulse] { pulse.started(); });
-  const Saga body = begin();
-  SagaRun run{body, saga.id};
-  run.replay({});
-  tell_pulse(transaction, pulse, run.perform(transaction));
+  if (transaction.books().saga(saga.id)) return;
+  bool is_another_s = false;  // another instance of this service has started it since
+  const Result<> started = transaction.attempt([&]() -> Result<> {
+    SagaPulse& pulse = SagaPulse::of(own_service());
+    transaction.on_commit([&pulse] { pulse.started(); });
+    const Saga body = begin();
+    SagaRun run{body, saga};
+    run.replay();
+    run.perform(transaction);
+    is_another_s = !transaction.books().add_saga(saga);
+    if (is_another_s) return errors::not_the_owner;
+    FREEHOLD_CRASH_POINT("saga.after_start");
+    tell_pulse(transaction, pulse, saga);
+    return {};
+  });
+  if (!started && !is_another_s) throw Refused{started.error()};
 }
 
 }  // namespace freehold::internal

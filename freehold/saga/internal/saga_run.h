@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,24 +20,17 @@ class SagaRun {
   // the journal does not hold, or at the body's end; `diverged` from it (why()).
   enum class Place { waiting, beyond, diverged };
 
-  // What a run has come to. `running`: it waits, until `due` at the latest unless that is the
-  // epoch. `failed`: by fail(); `why` is that step's name.
-  struct Outcome {
-    SagaStatus status = SagaStatus::running;
-    std::string why;
-    Time due{};
-  };
-
   // Both must outlive the run.
-  SagaRun(const Saga& body, std::string_view id) : body_(body), id_(id) {}
+  SagaRun(const Saga& body, SagaRecord& saga) : body_(body), saga_(saga) {}
 
   // Gives the body the outcomes of its journal, without any effect. Throws what the body throws,
   // and std::runtime_error when an outcome cannot be read.
-  Place replay(std::span<const JournalEntry> journal);
+  Place replay();
 
-  // After `beyond`: performs and journals step after step, until the saga waits or ends; that is
-  // journalled, too. Throws what the steps throw.
-  Outcome perform(SqlTransaction& transaction);
+  // After `beyond`: performs and journals step after step, until the saga waits or ends. What it
+  // has come to stands in the record, which the caller saves. Throws what the steps throw; the
+  // record is then worth nothing.
+  void perform(SqlTransaction& transaction);
 
   const std::string& why() const { return why_; }
   int step() const { return number_; }  // the step that it has come to; counted from 1
@@ -54,9 +46,10 @@ class SagaRun {
 
  private:
   Place diverge(const JournalEntry& entry);
+  void end(SagaStatus status, std::string_view why);
 
   const Saga& body_;
-  const std::string_view id_;
+  SagaRecord& saga_;
   SagaStep* next_ = nullptr;
   int number_ = 0;
   ArmedUndos undos_;
@@ -67,7 +60,7 @@ class SagaRun {
 
 class SagaPulse;
 
-// Tells the service's pulse what the run has come to, once that is committed.
-void tell_pulse(SqlTransaction& transaction, SagaPulse& pulse, const SagaRun::Outcome& outcome);
+// Tells the service's pulse what a resumed saga has come to, once that is committed.
+void tell_pulse(SqlTransaction& transaction, SagaPulse& pulse, const SagaRecord& saga);
 
 }  // namespace freehold::internal

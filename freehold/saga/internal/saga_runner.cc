@@ -100,68 +100,77 @@ void SagaRunner::take_reply(SqlTransaction& transaction, const Delivery& deliver
 void SagaRunner::take_set_aside(SqlTransaction& transaction, const Delivery& delivery) {
   const auto awaited = awaited_in(delivery.in_reply_to);
   if (!awaited) return;
-  const auto saga = transaction.books().saga(awaited->saga);
+  auto saga = transaction.books().lock_saga(awaited->saga);
   if (!saga || saga->status != SagaStatus::running) return;
-  std::string why = std::string{delivery.source} + " has set aside the command of step " +
-                    std::to_string(awaited->step);
-  transaction.books().end_saga(saga->id, SagaStatus::running, why);
-  transaction.on_commit([id = saga->id, why = std::move(why)] {
+  saga->why = std::string{delivery.source} + " has set aside the command of step " +
+              std::to_string(awaited->step);
+  transaction.books().save_saga(*saga);
+  transaction.on_commit([id = saga->id, why = saga->why] {
     record(Severity::warning, "saga waits for a command that was set aside",
            {{"saga", id}, {"why", why}});
   });
 }
 
-// Die in here: the outcome and what follows from it are committed together with the cursor, or the
-// timer's end, so it comes again.
+// The first of reply and timer wins, for the saga is locked when it is looked at.
 void SagaRunner::wake(SqlTransaction& transaction, std::string_view id, int step, StepState state,
                       std::string_view outcome) {
-  Books& books = transaction.books();
-  const auto saga = books.saga(id);
-  const bool is_first = books.end_step(id, step, state, outcome);
-  FREEHOLD_CRASH_POINT("saga.after_outcome");
-  if (!saga || !is_first) {
-    transaction.on_commit([&pulse = pulse_, known = saga.has_value(), id = std::string{id}, step] {
-      known ? pulse.met_late() : pulse.met_unknown();
-      record(Severity::warning, known ? "outcome of a saga's step came late" : "reply for no saga",
-             {{"saga", id}, {"step", step}});
-    });
-    return;
-  }
-  if (saga->status != SagaStatus::running) return;  // it goes on from here when it is retried
-  if (!saga->why.empty()) books.end_saga(id, SagaStatus::running, {});
-  if (careful_ > 0) {
-    --careful_;
-    keep(books, first_attempt(id, 0));
-    transaction.on_commit([&pulse = pulse_, due = now()] { pulse.timer_set(due); });
-    return;
-  }
-  if (const Result<> done = resume(transaction, *saga); !done)
-    note_failure(transaction, first_attempt(id, 1), done.error());
+  auto saga = transaction.books().lock_saga(id);
+  if (saga && saga->waiting_step() == step) return go_on(transaction, *saga, state, outcome);
+  transaction.books().note_late(id, step, outcome);
+  transaction.on_commit([&pulse = pulse_, known = saga.has_value(), id = std::string{id}, step] {
+    known ? pulse.met_late() : pulse.met_unknown();
+    record(Severity::warning, known ? "outcome of a saga's step came late" : "reply for no saga",
+           {{"saga", id}, {"step", step}});
+  });
 }
 
-// The first of reply and timer wins: end_step tells, whatever was read before this transaction.
-void SagaRunner::fire(SqlTransaction& transaction, const DueTimer& timer) {
-  const auto journal = transaction.books().journal(timer.saga);
-  const auto entry = std::ranges::find(journal, timer.step, &JournalEntry::step);
-  const bool slept = entry != journal.end() && entry->name == "sleep";
+// Die in here: the outcome and what follows from it are committed together with the cursor, or the
+// timer's end, so it comes again.
+void SagaRunner::go_on(SqlTransaction& transaction, SagaRecord& saga, StepState state,
+                       std::string_view outcome) {
+  saga.journal.back().state = state;
+  saga.journal.back().outcome.text = outcome;
+  saga.due = {};
+  FREEHOLD_CRASH_POINT("saga.after_outcome");
+  if (saga.status == SagaStatus::running) {  // else it goes on from here when it is retried
+    saga.why.clear();
+    if (careful_ > 0) {
+      --careful_;
+      keep(transaction.books(), first_attempt(saga.id, 0));
+      transaction.on_commit([&pulse = pulse_, due = now()] { pulse.timer_set(due); });
+    } else if (const Result<> done = resume(transaction, saga); !done) {
+      note_failure(transaction, saga, first_attempt(saga.id, 1), done.error());
+    }
+  }
+  save(transaction, saga);
+}
+
+void SagaRunner::save(SqlTransaction& transaction, const SagaRecord& saga) {
+  FREEHOLD_CRASH_POINT("saga.before_save");
+  transaction.books().save_saga(saga);
+  FREEHOLD_CRASH_POINT("saga.after_save");
+}
+
+void SagaRunner::fire(SqlTransaction& transaction, const std::string& id) {
+  auto saga = transaction.books().lock_saga(id);
+  if (!saga || saga->due == Time{} || saga->due > now()) return;  // its reply was first
   FREEHOLD_CRASH_POINT("saga.timer_fired");
-  if (slept)
-    wake(transaction, timer.saga, timer.step, StepState::done, {});
+  if (saga->journal.back().name == "sleep")
+    go_on(transaction, *saga, StepState::done, "null");
   else
-    wake(transaction, timer.saga, timer.step, StepState::refused,
-         error_to_json(errors::deadline_exceeded));
+    go_on(transaction, *saga, StepState::refused, error_to_json(errors::deadline_exceeded));
 }
 
 Task<Result<std::size_t>> SagaRunner::fire_timers() {
   FREEHOLD_CO_TRY(auto due, co_await database_.read([](SqlTransaction& transaction) {
-    return transaction.books().due_timers(now(), timers_at_once);
+    return transaction.books().due_sagas(now(), timers_at_once);
   }));
   const std::size_t count = due.size();
   if (count == 0) co_return count;
   FREEHOLD_CO_TRY(co_await run_in_lane(
       &database_, Urgency::consumer,
       [self = shared_from_this(), due = std::move(due)](SqlTransaction& transaction) -> Result<> {
-        for (const DueTimer& timer : due) self->fire(transaction, timer);
+        for (const std::string& id : due) self->fire(transaction, id);
         return {};
       }));
   co_return count;
@@ -178,8 +187,10 @@ Task<Result<std::optional<Time>>> SagaRunner::next_due() const {
 
 // --- Resuming ------------------------------------------------------------------------------------
 
-Result<> SagaRunner::resume(SqlTransaction& transaction, const SagaRecord& saga) const {
-  return transaction.attempt([&]() -> Result<> {
+Result<> SagaRunner::resume(SqlTransaction& transaction, SagaRecord& saga) const {
+  const std::size_t steps = saga.journal.size();
+  const Time due = saga.due;
+  Result<> done = transaction.attempt([&]() -> Result<> {
     try {
       return run(transaction, saga);
     } catch (const MustRunAlone&) {
@@ -196,31 +207,39 @@ Result<> SagaRunner::resume(SqlTransaction& transaction, const SagaRecord& saga)
       return Error{errors::internal, "an exception that is no std::exception"};
     }
   });
+  if (!done) {
+    saga.journal.resize(steps);
+    saga.due = due;
+    saga.status = SagaStatus::running;
+    saga.why.clear();
+  }
+  return done;
 }
 
-Result<> SagaRunner::run(SqlTransaction& transaction, const SagaRecord& saga) const {
+Result<> SagaRunner::run(SqlTransaction& transaction, SagaRecord& saga) const {
   const auto program = programs_.find(saga.type);
   if (program == programs_.end()) return Error{errors::saga_type_unknown, saga.type};
   FREEHOLD_CRASH_POINT("saga.before_replay");
   FREEHOLD_TRY(const Saga body, program->second.begin(saga.input));
-  const auto journal = transaction.books().journal(saga.id);
-  SagaRun run{body, saga.id};
-  switch (run.replay(journal)) {
+  SagaRun run{body, saga};
+  switch (run.replay()) {
     case SagaRun::Place::waiting:
       break;
     case SagaRun::Place::diverged:
       stop_diverged(transaction, saga, run.why());
       break;
     case SagaRun::Place::beyond:
-      tell_pulse(transaction, pulse_, run.perform(transaction));
+      run.perform(transaction);
+      tell_pulse(transaction, pulse_, saga);
       break;
   }
   return {};
 }
 
-void SagaRunner::stop_diverged(SqlTransaction& transaction, const SagaRecord& saga,
+void SagaRunner::stop_diverged(SqlTransaction& transaction, SagaRecord& saga,
                                std::string why) const {
-  transaction.books().end_saga(saga.id, SagaStatus::diverged, why);
+  saga.status = SagaStatus::diverged;
+  saga.why = why;
   transaction.on_commit([&pulse = pulse_, id = saga.id, why = std::move(why)] {
     pulse.left();
     record(Severity::error, "saga diverged from its journal", {{"saga", id}, {"why", why}});
@@ -264,40 +283,49 @@ bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) 
   if (attempts.empty() || attempts.front().parked || attempts.front().next_try > now())
     return false;
   AsideEvent attempt = attempts.front();
-  const auto saga = books.saga(id);
+  auto saga = books.lock_saga(id);
   if (!saga || saga->status == SagaStatus::ended || saga->status == SagaStatus::failed) {
     books.drop_aside(attempt);
     return false;
   }
   if (saga->status != SagaStatus::running) {  // a person has asked for it
-    books.end_saga(id, SagaStatus::running, {});
+    saga->status = SagaStatus::running;
+    saga->why.clear();
     transaction.on_commit([&pulse = pulse_] { pulse.returned(); });
   }
+  const bool may_be_tried = note_attempt(transaction, *saga, std::move(attempt));
+  save(transaction, *saga);
+  return may_be_tried;
+}
+
+bool SagaRunner::note_attempt(SqlTransaction& transaction, SagaRecord& saga,
+                              AsideEvent attempt) const {
   const int deaths = deaths_in(attempt.why);
   if (deaths >= options_.deaths_max) {
-    park(transaction, std::move(attempt));
+    park(transaction, saga, std::move(attempt));
     return false;
   }
-  if (!programs_.contains(saga->type)) {
-    note_failure(transaction, std::move(attempt), {errors::saga_type_unknown, saga->type});
+  if (!programs_.contains(saga.type)) {
+    note_failure(transaction, saga, std::move(attempt), {errors::saga_type_unknown, saga.type});
     return false;
   }
   ++attempt.attempts;
   attempt.why = std::string{died} + std::to_string(deaths + 1);  // unless it comes back
   attempt.next_try = now() + delay_after(attempt.attempts);
-  books.update_aside(attempt);
+  transaction.books().update_aside(attempt);
   return true;
 }
 
 void SagaRunner::attempt(SqlTransaction& transaction, std::string_view id) const {
   Books& books = transaction.books();
   auto attempts = books.aside_of(consumer, id);
-  const auto saga = books.saga(id);
+  auto saga = books.lock_saga(id);
   if (attempts.empty() || !saga || saga->status != SagaStatus::running) return;
   if (const Result<> done = resume(transaction, *saga); !done)
-    note_failure(transaction, std::move(attempts.front()), done.error());
+    note_failure(transaction, *saga, std::move(attempts.front()), done.error());
   else
     books.drop_aside(attempts.front());
+  save(transaction, *saga);
 }
 
 std::chrono::microseconds SagaRunner::delay_after(int attempts) const {
@@ -305,7 +333,7 @@ std::chrono::microseconds SagaRunner::delay_after(int attempts) const {
   return std::min(options_.retry_after * (1 << doublings), delay_max);
 }
 
-void SagaRunner::note_failure(SqlTransaction& transaction, AsideEvent attempt,
+void SagaRunner::note_failure(SqlTransaction& transaction, SagaRecord& saga, AsideEvent attempt,
                               const Error& why) const {
   attempt.why = why.text();
   const bool is_unknown = why.is(errors::saga_type_unknown);  // no attempt: see note_attempt
@@ -318,13 +346,14 @@ void SagaRunner::note_failure(SqlTransaction& transaction, AsideEvent attempt,
     record(Severity::warning, "saga could not be resumed",
            {{"saga", id}, {"attempts", attempts}, {"why", text}});
   });
-  if (attempt.attempts >= options_.attempts_max) park(transaction, std::move(attempt));
+  if (attempt.attempts >= options_.attempts_max) park(transaction, saga, std::move(attempt));
 }
 
-void SagaRunner::park(SqlTransaction& transaction, AsideEvent attempt) const {
+void SagaRunner::park(SqlTransaction& transaction, SagaRecord& saga, AsideEvent attempt) const {
   attempt.parked = true;
   transaction.books().update_aside(attempt);
-  transaction.books().end_saga(attempt.key, SagaStatus::parked, attempt.why);
+  saga.status = SagaStatus::parked;
+  saga.why = attempt.why;
   transaction.on_commit([&pulse = pulse_, id = attempt.key, why = attempt.why] {
     pulse.left();
     record(Severity::error, "saga parked", {{"saga", id}, {"why", why}});

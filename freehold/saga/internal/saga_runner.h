@@ -68,21 +68,28 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   Result<> retry(SqlTransaction& transaction, std::string_view saga) const;
 
  private:
-  // Ends a waiting step and lets its saga go on, now or, when it must be noted first, soon.
+  // Ends the step if it waits, and lets its saga go on; else keeps the outcome as late.
   void wake(SqlTransaction& transaction, std::string_view saga, int step, StepState state,
             std::string_view outcome);
-  void fire(SqlTransaction& transaction, const DueTimer& timer);
+  void fire(SqlTransaction& transaction, const std::string& saga);
+  // Ends the waiting step; the saga goes on now or, when that must be noted first, soon.
+  void go_on(SqlTransaction& transaction, SagaRecord& saga, StepState state,
+             std::string_view outcome);
+  static void save(SqlTransaction& transaction, const SagaRecord& saga);
 
-  // Runs the saga over its journal and further. What fails is undone and returned.
-  Result<> resume(SqlTransaction& transaction, const SagaRecord& saga) const;
-  Result<> run(SqlTransaction& transaction, const SagaRecord& saga) const;
-  void stop_diverged(SqlTransaction& transaction, const SagaRecord& saga, std::string why) const;
+  // Runs the saga over its journal and further; the record, to be saved, says what came of it. What
+  // fails is undone, also in the record, and returned.
+  Result<> resume(SqlTransaction& transaction, SagaRecord& saga) const;
+  Result<> run(SqlTransaction& transaction, SagaRecord& saga) const;
+  void stop_diverged(SqlTransaction& transaction, SagaRecord& saga, std::string why) const;
 
   Task<Result<>> try_again(std::string saga);
   bool note_attempt(SqlTransaction& transaction, std::string_view saga) const;
+  bool note_attempt(SqlTransaction& transaction, SagaRecord& saga, AsideEvent attempt) const;
   void attempt(SqlTransaction& transaction, std::string_view saga) const;
-  void note_failure(SqlTransaction& transaction, AsideEvent attempt, const Error& why) const;
-  void park(SqlTransaction& transaction, AsideEvent attempt) const;
+  void note_failure(SqlTransaction& transaction, SagaRecord& saga, AsideEvent attempt,
+                    const Error& why) const;
+  void park(SqlTransaction& transaction, SagaRecord& saga, AsideEvent attempt) const;
   std::chrono::microseconds delay_after(int attempts) const;
 
   Database& database_;

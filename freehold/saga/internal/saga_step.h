@@ -50,7 +50,7 @@ struct StepPlace {
 // step has its outcome, or at `due` at the latest (unless it is the epoch).
 struct Performed {
   StepState state = StepState::done;
-  std::string outcome{};
+  std::string outcome{"null"};
   Time due{};
 };
 

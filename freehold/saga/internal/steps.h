@@ -82,7 +82,7 @@ class [[nodiscard]] RequestStep final : public SagaStep {
     send(place.transaction, command_, request_id_of(place.saga, place.step));
     FREEHOLD_CRASH_POINT("saga.after_send");
     const bool timed = timeout_ != std::chrono::microseconds{};
-    return {StepState::waiting, {}, timed ? place.now + timeout_ : Time{}};
+    return {StepState::waiting, "null", timed ? place.now + timeout_ : Time{}};
   }
 
  private:
@@ -191,7 +191,7 @@ class [[nodiscard]] SleepStep final : public SagaStep {
   }
   void replay(StepState, std::string_view, ArmedUndos&) override {}
   Performed perform(const StepPlace& place, ArmedUndos&) override {
-    return {StepState::waiting, {}, place.now + duration_};
+    return {StepState::waiting, "null", place.now + duration_};
   }
 
  private:
