@@ -55,6 +55,7 @@ void SqliteCheckpointer::rest() {
 void SqliteCheckpointer::carry_remainder() {
   std::optional<SqliteReaders::Pause> pause;
   if (last_pages_ >= waiting_factor * pages_due_) pause.emplace(readers_);
+  readers_.drop_snapshots();
   try {
     if (lane_.checkpoint(SQLITE_CHECKPOINT_PASSIVE)) ++statistics_.checkpoints;
   } catch (const DatabaseFault& fault) {
@@ -85,6 +86,7 @@ void SqliteCheckpointer::run_thread() {
     changed_.wait(lock, [this] { return stopping_ || stage_ == Stage::bulk; });
     if (stopping_) break;
     lock.unlock();
+    readers_.drop_snapshots();
     try {
       bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
     } catch (const DatabaseFault& fault) {

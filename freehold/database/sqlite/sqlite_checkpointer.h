@@ -35,7 +35,10 @@ class SqliteCheckpointer {
   void stop();
 
   // The lane's thread.
-  void note_commit() { committed_ = true; }
+  void note_commit() {
+    committed_ = true;
+    readers_.note_commit();
+  }
   void rest();
   // The lane's thread, at rest: everything into the file, the log empty. Waits for reads; false:
   // one, or a backup, was in the way for too long.

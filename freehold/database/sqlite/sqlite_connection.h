@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,11 +63,16 @@ class SqliteStatement final : public SqlStatement {
 
  private:
   void check_bound(int result) const;
+  // A copy that lives as long as this use. SQLite's own would be an allocation each.
+  const char* kept(const char* bytes, std::size_t size);
 
   SqliteConnection& connection_;
   sqlite3_stmt* statement_ = nullptr;
   std::vector<std::string> names_;
   std::vector<std::string_view> columns_;
+  std::array<std::byte, 1024> first_kept_;
+  std::pmr::monotonic_buffer_resource kept_{first_kept_.data(), first_kept_.size()};
+  bool is_bound_ = false;  // or used: not as reset() leaves it
   bool is_used_ = false;
   bool writes_ = false;
   bool changes_schema_ = false;

@@ -16,26 +16,43 @@ constexpr std::chrono::seconds pause_wait_max{2};
 
 }  // namespace
 
+// SQLite takes the snapshot at the first read after `begin`, so it may have more than was committed
+// before, never less.
+void SqliteReaders::Reader::see(std::uint64_t commits) {
+  if (has_snapshot && seen == commits) return;
+  end_snapshot();
+  connection.command("begin");
+  has_snapshot = true;
+  seen = commits;
+}
+
+void SqliteReaders::Reader::end_snapshot() {
+  if (std::exchange(has_snapshot, false)) connection.command("rollback");  // nothing was written
+}
+
 // One connection while it is lent, and its open snapshot.
 class SqliteReaders::Loan {
  public:
   // Built in two steps, so that a snapshot that cannot be opened still gives the connection back.
   explicit Loan(SqliteReaders& owner) : Loan(owner, owner.lend()) {
-    reader_->connection.command("begin");
+    reader_->see(owner.commits_);
     reader_->connection.enter_transaction(SteadyClock::now() + read_time_max);
-    has_begun_ = true;
+    has_entered_ = true;
   }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
   ~Loan() {
-    if (has_begun_) {
+    if (has_entered_) {
       reader_->connection.leave_transaction();
-      reader_->connection.command("rollback");  // nothing was written: it ends the snapshot
+      if (!is_over_) reader_->end_snapshot();
     }
     owner_.take_back(std::move(reader_));
   }
 
-  SqlTransaction& transaction() { return reader_->transaction; }
+  void run(std::move_only_function<void(SqlTransaction&)>& body) {
+    body(reader_->transaction);
+    is_over_ = true;
+  }
 
  private:
   Loan(SqliteReaders& owner, std::unique_ptr<Reader> reader)
@@ -43,7 +60,8 @@ class SqliteReaders::Loan {
 
   SqliteReaders& owner_;
   std::unique_ptr<Reader> reader_;
-  bool has_begun_ = false;
+  bool has_entered_ = false;
+  bool is_over_ = false;  // without a fault
 };
 
 SqliteReaders::SqliteReaders(SqliteConnection::Options options, int readers_max)
@@ -52,7 +70,7 @@ SqliteReaders::SqliteReaders(SqliteConnection::Options options, int readers_max)
 Result<> SqliteReaders::read(std::move_only_function<void(SqlTransaction&)>& body) {
   try {
     Loan loan{*this};
-    body(loan.transaction());
+    loan.run(body);
     return {};
   } catch (const DatabaseFault& fault) {
     return fault.error();
@@ -82,6 +100,11 @@ std::unique_ptr<SqliteReaders::Reader> SqliteReaders::lend() {
   }
 }
 
+void SqliteReaders::drop_snapshots() {
+  const std::lock_guard lock{mutex_};
+  for (const auto& reader : idle_) reader->end_snapshot();
+}
+
 void SqliteReaders::take_back(std::unique_ptr<Reader> reader) {
   {
     const std::lock_guard lock{mutex_};
@@ -95,6 +118,7 @@ SqliteReaders::Pause::Pause(SqliteReaders& readers) : readers_(readers) {
   std::unique_lock lock{readers_.mutex_};
   readers_.paused_ = true;
   readers_.changed_.wait_for(lock, pause_wait_max, [&] { return readers_.lent_ == 0; });
+  for (const auto& reader : readers_.idle_) reader->end_snapshot();
 }
 
 SqliteReaders::Pause::~Pause() {

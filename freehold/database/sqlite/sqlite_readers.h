@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,10 +39,16 @@ class SqliteReadTransaction final : public SqlTransaction {
 };
 
 // A bounded set of reading connections, opened as they are needed, each lent to one read at a
-// time. Used by any thread.
+// time. A snapshot is kept for the next read as long as nothing was committed after it: to open
+// one costs as much as a point read. Used by any thread.
 class SqliteReaders {
  public:
   SqliteReaders(SqliteConnection::Options options, int readers_max);
+
+  // What is committed from here on is in no snapshot that was opened before.
+  void note_commit() { ++commits_; }
+  // Ends the snapshots that no read uses: they would keep the write-ahead log from being reset.
+  void drop_snapshots();
 
   // Runs the body on one snapshot, on this thread; waits for a connection when all are lent. Fails
   // with read_too_long and database_unavailable; what else the body throws passes through.
@@ -64,8 +72,14 @@ class SqliteReaders {
   struct Reader {
     explicit Reader(const SqliteConnection::Options& options)
         : connection(options), transaction(connection) {}
+    // An open snapshot that has everything up to the present commit.
+    void see(std::uint64_t commits);
+    void end_snapshot();
+
     SqliteConnection connection;
     SqliteReadTransaction transaction;
+    bool has_snapshot = false;
+    std::uint64_t seen = 0;  // commits before the snapshot was opened
   };
   class Loan;
 
@@ -73,6 +87,7 @@ class SqliteReaders {
   void take_back(std::unique_ptr<Reader> reader);
 
   const SqliteConnection::Options options_;
+  std::atomic<std::uint64_t> commits_ = 0;
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Reader>> idle_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstring>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -136,31 +137,43 @@ SqliteStatement::~SqliteStatement() {
   sqlite3_finalize(statement_);
 }
 
+const char* SqliteStatement::kept(const char* bytes, std::size_t size) {
+  if (size == 0) return "";
+  auto* const copy = static_cast<char*>(kept_.allocate(size, 1));
+  std::memcpy(copy, bytes, size);
+  return copy;
+}
+
 void SqliteStatement::check_bound(int result) const {
   if (result != SQLITE_OK) connection_.fail(result, sqlite3_sql(statement_));
 }
 
 void SqliteStatement::null(int parameter) {
+  is_bound_ = true;
   check_bound(sqlite3_bind_null(statement_, parameter));
 }
 
 void SqliteStatement::integer(int parameter, std::int64_t value) {
+  is_bound_ = true;
   check_bound(sqlite3_bind_int64(statement_, parameter, value));
 }
 
 void SqliteStatement::real(int parameter, double value) {
+  is_bound_ = true;
   check_bound(sqlite3_bind_double(statement_, parameter, value));
 }
 
 void SqliteStatement::text(int parameter, std::string_view value) {
-  const char* bytes = value.data() ? value.data() : "";
-  check_bound(sqlite3_bind_text64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT,
-                                  SQLITE_UTF8));
+  is_bound_ = true;
+  const char* const bytes = kept(value.data(), value.size());
+  check_bound(
+      sqlite3_bind_text64(statement_, parameter, bytes, value.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void SqliteStatement::blob(int parameter, std::span<const std::uint8_t> value) {
-  const void* bytes = value.data() ? static_cast<const void*>(value.data()) : "";
-  check_bound(sqlite3_bind_blob64(statement_, parameter, bytes, value.size(), SQLITE_TRANSIENT));
+  is_bound_ = true;
+  const char* const bytes = kept(reinterpret_cast<const char*>(value.data()), value.size());
+  check_bound(sqlite3_bind_blob64(statement_, parameter, bytes, value.size(), SQLITE_STATIC));
 }
 
 bool SqliteStatement::is_null(int column) const {
@@ -189,6 +202,7 @@ std::span<const std::uint8_t> SqliteStatement::blob(int column) const {
 
 bool SqliteStatement::next() {
   connection_.check_usable();
+  is_bound_ = true;
   if (!std::exchange(is_used_, true)) ++connection_.statements_in_use_;
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
@@ -197,6 +211,7 @@ bool SqliteStatement::next() {
 }
 
 int SqliteStatement::step_once() {
+  is_bound_ = true;
   return sqlite3_step(statement_);
 }
 
@@ -209,8 +224,10 @@ std::int64_t SqliteStatement::execute() {
 
 void SqliteStatement::reset() {
   if (std::exchange(is_used_, false)) --connection_.statements_in_use_;
+  if (!std::exchange(is_bound_, false)) return;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
+  kept_.release();
 }
 
 }  // namespace freehold

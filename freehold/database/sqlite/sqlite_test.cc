@@ -180,6 +180,13 @@ TEST_F(Sqlite, a_read_has_one_snapshot) {
   EXPECT_THAT(notes(), ElementsAre(1));
 }
 
+TEST_F(Sqlite, a_snapshot_that_is_kept_for_the_next_read_is_not_used_after_a_commit) {
+  for (std::size_t commits = 1; commits <= 3; ++commits) {
+    script("insert into note (text) values ('another')");
+    for (int again = 0; again < 3; ++again) EXPECT_EQ(notes().size(), commits);
+  }
+}
+
 TEST_F(Sqlite, one_statement_that_reads_for_more_than_a_second_is_ended) {
   const HastyClock clock;
   const Result<> done = database_->read_now([](SqlTransaction& transaction) {
@@ -293,6 +300,7 @@ TEST_F(Sqlite, the_log_stays_bounded_without_a_thread) {
       return {};
     });
     run();
+    notes();  // whose snapshot is kept
     ASSERT_LE(database_->statistics().wal_pages, 80U);
   }
   EXPECT_GE(database_->statistics().checkpoints, 5U);
