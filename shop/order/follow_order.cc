@@ -56,12 +56,12 @@ Task<> send_changes(Database* database, OrderId id, std::size_t next, http::Stre
 
 }  // namespace
 
-Task<Result<Order>> until_final(Database* database, OrderId id, freehold::Deadline until) {
-  auto watch = database->watches().begin(id.text());
+Task<Result<Order>> until_final(Database* database, OrderId id, freehold::Watches::Watch watch,
+                                freehold::Deadline until) {
   while (true) {
+    co_await watch.next(std::min(until, freehold::deadline_in(look_again)));
     FREEHOLD_CO_TRY(auto order, co_await current(database, id));
     if (is_final(order.status) || freehold::SteadyClock::now() >= until) co_return order;
-    co_await watch.next(std::min(until, freehold::deadline_in(look_again)));
   }
 }
 

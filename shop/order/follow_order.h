@@ -10,8 +10,9 @@
 namespace order {
 
 // Waits until the order has reached a final state, at most until `until`, and returns it as it is
-// then. Woken by the commit that changes it.
+// then. Woken by the commit that changes it: `watch` is of this order, begun before it was placed.
 freehold::Task<freehold::Result<Order>> until_final(freehold::Database* database, OrderId id,
+                                                    freehold::Watches::Watch watch,
                                                     freehold::Deadline until);
 
 // Server-sent events of one order: its state first, then each change. An event's id is its index

@@ -47,12 +47,13 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
     return http::Reply<Order>{
         .status = 202, .body = order, .location = "/api/orders/" + order.id.text()};
   };
-  FREEHOLD_CO_TRY(auto placed, co_await call.write(database_, accept));
-
   const auto patience = call.wait();
-  if (patience == 0s) co_return placed;
-  FREEHOLD_CO_TRY(auto latest,
-                  co_await until_final(&database_, order.id, freehold::deadline_in(patience)));
+  if (patience == 0s) co_return co_await call.write(database_, accept);
+
+  auto watch = database_.watches().begin(order.id.text());
+  FREEHOLD_CO_TRY(auto placed, co_await call.write(database_, accept));
+  const auto until = freehold::deadline_in(patience);
+  FREEHOLD_CO_TRY(auto latest, co_await until_final(&database_, order.id, std::move(watch), until));
   if (!is_final(latest.status)) co_return placed;
   http::Reply<Order> settled{
       .status = 201, .body = std::move(latest), .location = placed.reply().location};
