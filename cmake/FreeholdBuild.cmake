@@ -1,6 +1,6 @@
 # How everything here is compiled, and the two functions that declare it:
 #
-#   freehold_room(NAME SOURCES a.cc … DEPENDS other_room … LIBRARIES SQLite::SQLite3 …)
+#   freehold_room(NAME SOURCES a.cc … DEPENDS other_room … LIBRARIES SQLite::Static …)
 #   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds])
 #
 # A room is one static library; it can use only the rooms that it names, so the dependency rules of
@@ -9,7 +9,13 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL REQUIRED)
-pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+# SQLite's code runs for every row, so its calls do not go through a shared library's table.
+find_library(SQLITE_ARCHIVE libsqlite3.a REQUIRED)
+find_path(SQLITE_HEADERS sqlite3.h REQUIRED)
+add_library(SQLite::Static STATIC IMPORTED)
+set_target_properties(SQLite::Static PROPERTIES
+  IMPORTED_LOCATION ${SQLITE_ARCHIVE} INTERFACE_INCLUDE_DIRECTORIES ${SQLITE_HEADERS}
+  INTERFACE_LINK_LIBRARIES "m;dl")
 
 add_library(freehold_flags INTERFACE)
 target_include_directories(freehold_flags INTERFACE ${CMAKE_SOURCE_DIR})

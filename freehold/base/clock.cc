@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/base/clock.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "freehold/base/errors.h"
 
@@ -39,6 +38,12 @@ int number(std::string_view text, std::size_t at, std::size_t digits) {
   return value;
 }
 
+// Several times as fast as printf, and an order's JSON has three times in it.
+void write_digits(std::string& text, std::size_t at, std::size_t count, std::int64_t number) {
+  for (std::size_t i = at + count; i-- > at; number /= 10)
+    text[i] = static_cast<char>('0' + number % 10);
+}
+
 }  // namespace
 
 Clock& Clock::current() {
@@ -53,14 +58,15 @@ std::string to_text(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  std::array<char, 40> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
-      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-      static_cast<int>(clock.subseconds().count()));
-  return {text.data(), static_cast<std::size_t>(length)};
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  write_digits(text, 0, 4, std::clamp(static_cast<int>(date.year()), 0, 9999));
+  write_digits(text, 5, 2, static_cast<unsigned>(date.month()));
+  write_digits(text, 8, 2, static_cast<unsigned>(date.day()));
+  write_digits(text, 11, 2, clock.hours().count());
+  write_digits(text, 14, 2, clock.minutes().count());
+  write_digits(text, 17, 2, clock.seconds().count());
+  write_digits(text, 20, 6, clock.subseconds().count());
+  return text;
 }
 
 Result<Time> time_from_text(std::string_view text) {

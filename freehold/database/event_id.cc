@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <charconv>
-#include <cstdio>
 
 #include "freehold/base/errors.h"
 #include "freehold/database/books.h"
@@ -25,12 +24,19 @@ Result<Number> number_in(std::string_view digits, int base) {
   return number;
 }
 
+// Right-aligned in text[from, to), in front of zeros.
+void write_number(std::string& text, std::size_t from, std::size_t to, std::uint64_t number,
+                  unsigned base) {
+  for (std::size_t i = to; i-- > from; number /= base) text[i] = "0123456789abcdef"[number % base];
+}
+
 }  // namespace
 
 std::string EventId::text() const {
-  char text[64];
-  std::snprintf(text, sizeof text, "%02u-%019llu-%016llx", partition,
-                static_cast<unsigned long long>(position), static_cast<unsigned long long>(stamp));
+  std::string text = "00-0000000000000000000-0000000000000000";
+  write_number(text, 0, position_at - 1, partition, 10);
+  write_number(text, position_at, stamp_at - 1, position, 10);
+  write_number(text, stamp_at, text_size, stamp, 16);
   return text;
 }
 
