@@ -35,12 +35,12 @@ IdBytes make_id_bytes() {
 
 std::string to_text(const IdBytes& bytes) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
+  std::string text(36, '-');
+  char* at = text.data();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += digits[bytes[i] >> 4U];
-    text += digits[bytes[i] & 0xfU];
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    *at++ = digits[bytes[i] >> 4U];
+    *at++ = digits[bytes[i] & 0xfU];
   }
   return text;
 }

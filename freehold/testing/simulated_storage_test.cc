@@ -18,6 +18,26 @@ SqliteConnection open() {
   return SqliteConnection{{.file = "machine/database.sqlite", .storage = SimulatedStorage::name}};
 }
 
+// SQLite without what the toolkit does: a commit that need not be synced is in the file at once.
+class Unsynced {
+ public:
+  Unsynced() {
+    sqlite3_open_v2("machine/database.sqlite", &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                    SimulatedStorage::name);
+    sqlite3_exec(handle_, "pragma journal_mode = wal", nullptr, nullptr, nullptr);
+  }
+  Unsynced(const Unsynced&) = delete;
+  Unsynced& operator=(const Unsynced&) = delete;
+  ~Unsynced() { sqlite3_close(handle_); }
+
+  [[nodiscard]] bool run(const char* text) const {
+    return sqlite3_exec(handle_, text, nullptr, nullptr, nullptr) == SQLITE_OK;
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
 class Storage : public testing::Test {
  protected:
   // A database with one row.
@@ -54,10 +74,10 @@ TEST_F(Storage, what_was_written_and_not_synced_is_lost_kept_or_torn) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     storage_.erase(machine);
     {
-      SqliteConnection connection = open();
-      connection.run("create table t (n integer); insert into t values (1)");
-      connection.run("pragma synchronous = off");
-      for (int i = 0; i < 5; ++i) connection.run("insert into t values (2)");
+      const Unsynced connection;
+      EXPECT_TRUE(connection.run("create table t (n integer); insert into t values (1)"));
+      EXPECT_TRUE(connection.run("pragma synchronous = off"));
+      for (int i = 0; i < 5; ++i) EXPECT_TRUE(connection.run("insert into t values (2)"));
       storage_.cut_off(machine);
     }
     lose_power(seed);
@@ -70,15 +90,15 @@ TEST_F(Storage, what_was_written_and_not_synced_is_lost_kept_or_torn) {
 
 TEST_F(Storage, a_kill_loses_nothing_that_was_written) {
   {
-    SqliteConnection connection = open();
-    connection.run("pragma synchronous = off");
-    connection.run("insert into t values (2)");
+    const Unsynced connection;
+    EXPECT_TRUE(connection.run("pragma synchronous = off"));
+    EXPECT_TRUE(connection.run("insert into t values (2)"));
     storage_.cut_off(machine);
-    EXPECT_THROW(connection.run("insert into t values (3)"), DatabaseFault);
-    EXPECT_THROW(connection.number("select count(*) from t"), DatabaseFault);
+    EXPECT_FALSE(connection.run("insert into t values (3)"));
+    EXPECT_FALSE(connection.run("select count(*) from t"));
     EXPECT_THROW(open(), DatabaseFault);
     storage_.switch_on(machine);
-    EXPECT_THROW(connection.run("insert into t values (3)"), DatabaseFault);  // still dead
+    EXPECT_FALSE(connection.run("insert into t values (3)"));  // still dead
   }
   EXPECT_EQ(rows(), 2);
 }

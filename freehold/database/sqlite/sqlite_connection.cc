@@ -7,6 +7,7 @@
 
 #include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
+#include "freehold/database/sqlite/gathering_storage.h"
 
 namespace freehold {
 namespace {
@@ -68,9 +69,11 @@ void SqliteConnection::Close::operator()(sqlite3* handle) const {
 SqliteConnection::SqliteConnection(const Options& options) : options_(options) {
   configure_sqlite();
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-  const char* storage = options.storage.empty() ? nullptr : options.storage.c_str();
+  const std::string storage =
+      options.reads_only ? options.storage : gathering_storage(options.storage);
   sqlite3* opened = nullptr;
-  const int result = sqlite3_open_v2(options.file.c_str(), &opened, flags, storage);
+  const int result = sqlite3_open_v2(options.file.c_str(), &opened, flags,
+                                     storage.empty() ? nullptr : storage.c_str());
   handle_.reset(opened);
   if (result != SQLITE_OK) fail(result, "open");
   sqlite3_extended_result_codes(handle(), 1);
