@@ -23,6 +23,7 @@ class SqlStatement : public ParameterSink, public RowSource {
   virtual void reset() = 0;            // ends this use, frees its bindings
   virtual std::int64_t execute() = 0;  // runs to the end; returns the rows changed
   virtual std::span<const std::string_view> columns() const = 0;
+  virtual std::size_t row_bytes() const = 0;  // of the current row's texts and blobs
 
   // The column of each member of the row type last asked for; filled once by columns_of<Row>().
   std::vector<int> column_of_member;

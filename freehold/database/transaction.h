@@ -108,6 +108,19 @@ struct MustRunAlone {};
 
 }  // namespace internal
 
+// How much a page may hold: so many rows, and so many bytes of their texts and blobs, whichever
+// is reached first.
+struct PageLimits {
+  std::size_t rows = 100;
+  std::size_t bytes = 256 * 1024;
+};
+
+template <class Row>
+struct Page {
+  std::vector<Row> rows;
+  bool is_last = true;  // no row follows
+};
+
 // A transaction of a database that speaks SQL.
 class SqlTransaction : public Transaction {
  public:
@@ -118,6 +131,12 @@ class SqlTransaction : public Transaction {
   // All rows, in the order of the statement. Waits for them.
   template <class Row, class... Declared, class... Given>
   std::vector<Row> all(const sql::Query<Row(Declared...)>& query, const Given&... given);
+
+  // The first rows, as many as the limits allow, in the order of the statement; waits for them.
+  // One row is always taken, so that a reader who goes on behind the last one gets to the end.
+  template <class Row, class... Declared, class... Given>
+  Page<Row> page(const sql::Query<Row(Declared...)>& query, PageLimits limits,
+                 const Given&... given);
 
   // Changes rows; not waited for.
   template <class... Declared, class... Given>

@@ -65,6 +65,22 @@ TEST_F(TransactionTest, parameters_go_by_number_and_columns_by_name) {
   });
 }
 
+TEST_F(TransactionTest, a_page_ends_by_rows_or_by_bytes_and_says_whether_it_is_the_last) {
+  write([&](SqlTransaction& transaction) {
+    for (const char* title : {"a", "b", "c"})
+      transaction.run(insert_entry, NoteId::make(), title + std::string(99, 'x'), Mood::good, 5);
+    const auto rows_of = [&](PageLimits limits) { return transaction.page(titles, limits); };
+    EXPECT_EQ(rows_of({.rows = 2}).rows.size(), 2U);
+    EXPECT_FALSE(rows_of({.rows = 2}).is_last);
+    EXPECT_EQ(rows_of({.rows = 3}).rows.size(), 3U);
+    EXPECT_TRUE(rows_of({.rows = 3}).is_last);
+    EXPECT_EQ(rows_of({.bytes = 200}).rows.size(), 2U);
+    EXPECT_FALSE(rows_of({.bytes = 299}).is_last);
+    EXPECT_TRUE(rows_of({.bytes = 300}).is_last);
+    EXPECT_EQ(rows_of({.bytes = 1}).rows.size(), 1U) << "who goes on comes to the end";
+  });
+}
+
 TEST_F(TransactionTest, changes_are_counted) {
   write([&](SqlTransaction& transaction) {
     for (const char* title : {"a", "b"})

@@ -325,6 +325,17 @@ TEST_F(EventLogTest, gives_the_latest_states_in_pages_by_subject) {
   EXPECT_FALSE(second.headers.find("Freehold-Next"));
 }
 
+TEST_F(EventLogTest, a_page_of_states_ends_by_its_bytes) {
+  start({.answer_bytes_max = 200});
+  ASSERT_TRUE(service_->write([](SqlTransaction& transaction) -> Result<> {
+    for (const char* box : {"a", "b", "c"}) append(transaction, CounterState{box, 1, 1});
+    return {};
+  }));
+  const auto answer = service_->get("/feed/states?family=counter.state", "keeper");
+  ASSERT_EQ((*EventBatch::read(answer.body))->events().size(), 1U);
+  EXPECT_EQ(answer.headers.find("Freehold-Next"), "a");
+}
+
 TEST_F(EventLogTest, describes_itself) {
   start({}, 3);
   const auto log = service_->wait_for(

@@ -25,7 +25,7 @@ Task<Result<Order>> OrderBrowsing::get(GetOrder request, http::Call call) {
       [&](SqlTransaction& transaction) { return visible(transaction, request.id, call.caller()); });
 }
 
-// One row more than the page has is read: it tells whether there is a next page.
+// A page ends by count or, where orders are long, by bytes.
 Task<Result<OrderPage>> OrderBrowsing::list(ListOrders request, http::Call call) {
   const int limit = request.limit.value_or(20);
   if (limit < 1 || limit > 100) co_return errors::malformed_page;
@@ -35,13 +35,10 @@ Task<Result<OrderPage>> OrderBrowsing::list(ListOrders request, http::Call call)
     customer = id;
   }
   FREEHOLD_CO_TRY(auto orders, co_await database_.read([&](SqlTransaction& transaction) {
-    return page(transaction, customer, request.after, limit + 1);
+    return page(transaction, customer, request.after, {.rows = static_cast<std::size_t>(limit)});
   }));
-  OrderPage answer{.items = std::move(orders), .next = nullptr};
-  if (answer.items.size() > static_cast<std::size_t>(limit)) {
-    answer.items.pop_back();
-    answer.next = answer.items.back().id;
-  }
+  OrderPage answer{.items = std::move(orders.rows), .next = nullptr};
+  if (!orders.is_last) answer.next = answer.items.back().id;
   co_return answer;
 }
 

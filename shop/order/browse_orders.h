@@ -16,7 +16,7 @@ struct GetOrder {
 BOOST_DESCRIBE_STRUCT(GetOrder, (), (id))
 
 struct ListOrders {
-  std::optional<int> limit;      // 1 to 100; 20
+  std::optional<int> limit;      // 1 to 100; 20; a page of long orders may hold fewer
   std::optional<OrderId> after;  // the `next` of the page before
 };
 BOOST_DESCRIBE_STRUCT(ListOrders, (), (limit, after))

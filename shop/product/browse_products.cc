@@ -25,21 +25,19 @@ Task<Result<http::Reply<ProductView>>> ProductBrowsing::get(GetProduct request, 
   co_return http::Reply<ProductView>{.body = *std::move(found), .etag = version};
 }
 
-// One row more than the page has is read: it tells whether there is a next page.
+// A page ends by count or, where descriptions are long, by bytes.
 Task<Result<ProductPage>> ProductBrowsing::list(ListProducts request, http::Call) {
   const int limit = request.limit.value_or(20);
   if (limit < 1 || limit > 100) co_return errors::malformed_page;
   const std::string words = search_expression(request.search.value_or(""));
 
-  FREEHOLD_CO_TRY(auto items, co_await database_.read([&](SqlTransaction& transaction) {
-    if (words.empty()) return page(transaction, request.after, limit + 1);
-    return search_page(transaction, words, request.after, limit + 1);
+  FREEHOLD_CO_TRY(auto found, co_await database_.read([&](SqlTransaction& transaction) {
+    const freehold::PageLimits limits{.rows = static_cast<std::size_t>(limit)};
+    if (words.empty()) return page(transaction, request.after, limits);
+    return search_page(transaction, words, request.after, limits);
   }));
-  ProductPage answer{.items = std::move(items), .next = nullptr};
-  if (answer.items.size() > static_cast<std::size_t>(limit)) {
-    answer.items.pop_back();
-    answer.next = answer.items.back().id;
-  }
+  ProductPage answer{.items = std::move(found.rows), .next = nullptr};
+  if (!found.is_last) answer.next = answer.items.back().id;
   co_return answer;
 }
 

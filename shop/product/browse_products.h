@@ -19,7 +19,7 @@ BOOST_DESCRIBE_STRUCT(GetProduct, (), (id))
 
 struct ListProducts {
   std::optional<std::string> search;  // words; each finds words that begin with it
-  std::optional<int> limit;           // 1 to 100; 20
+  std::optional<int> limit;           // 1 to 100; 20; a page of long texts may hold fewer
   std::optional<ProductId> after;     // the `next` of the page before
 };
 BOOST_DESCRIBE_STRUCT(ListProducts, (), (search, limit, after))

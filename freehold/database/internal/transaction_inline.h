@@ -138,6 +138,24 @@ std::vector<Row> SqlTransaction::all(const sql::Query<Row(Declared...)>& query,
   return rows;
 }
 
+template <class Row, class... Declared, class... Given>
+Page<Row> SqlTransaction::page(const sql::Query<Row(Declared...)>& query, PageLimits limits,
+                               const Given&... given) {
+  SqlStatement& statement = bound<Declared...>(query.text(), given...);
+  const internal::StatementUse use{statement};
+  Page<Row> page;
+  std::size_t bytes = 0;
+  while (statement.next()) {
+    bytes += statement.row_bytes();
+    if (!page.rows.empty() && (page.rows.size() >= limits.rows || bytes > limits.bytes)) {
+      page.is_last = false;
+      break;
+    }
+    page.rows.push_back(internal::current_row<Row>(statement, query.text().dialects.sqlite));
+  }
+  return page;
+}
+
 template <class... Declared, class... Given>
 void SqlTransaction::run(const sql::Change<void(Declared...)>& change, const Given&... given) {
   SqlStatement& statement = bound<Declared...>(change.text(), given...);

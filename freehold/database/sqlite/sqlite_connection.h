@@ -57,6 +57,7 @@ class SqliteStatement final : public SqlStatement {
   void reset() override;
   std::int64_t execute() override;
   std::span<const std::string_view> columns() const override { return columns_; }
+  std::size_t row_bytes() const override;
 
   bool writes() const { return writes_; }
   int step_once();  // SQLite's result, nothing checked, nothing thrown

@@ -200,6 +200,16 @@ std::span<const std::uint8_t> SqliteStatement::blob(int column) const {
   return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+std::size_t SqliteStatement::row_bytes() const {
+  std::size_t bytes = 0;
+  for (int column = 0; column < sqlite3_column_count(statement_); ++column) {
+    const int type = sqlite3_column_type(statement_, column);
+    if (type == SQLITE_TEXT || type == SQLITE_BLOB)
+      bytes += static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  }
+  return bytes;
+}
+
 bool SqliteStatement::next() {
   connection_.check_usable();
   is_bound_ = true;

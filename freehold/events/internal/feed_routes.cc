@@ -122,6 +122,10 @@ Task<Result<http::Response>> EventLog::State::get_states(internal::StatesInput i
     }));
     more = page.size() == std::min(events_in_one_read, limit - events);
     for (const SubjectState& state : page) {
+      if (response.body.size() >= options_.answer_bytes_max) {
+        more = true;
+        break;
+      }
       response.body += events++ == 0 ? "" : ",";
       write_cloud_event(response.body, state);
       after = state.subject;

@@ -46,16 +46,16 @@ constexpr Query<OrderRow(OrderId)> row_of{
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1"};
 
-constexpr Query<OrderRow(user::UserId, std::optional<OrderId>, std::int64_t)> rows_of_customer{
+constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer{
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
     "where customer_id = $1 and id < coalesce($2, x'ffffffffffffffffffffffffffffffff') "
-    "order by id desc limit $3"};
+    "order by id desc"};
 
-constexpr Query<OrderRow(std::optional<OrderId>, std::int64_t)> rows_of_all{
+constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
-    "where id < coalesce($1, x'ffffffffffffffffffffffffffffffff') order by id desc limit $2"};
+    "where id < coalesce($1, x'ffffffffffffffffffffffffffffffff') order by id desc"};
 
 constexpr Query<Progress(OrderId)> progress_of{
     "select status, cancellation_asked_at from customer_order where id = $1"};
@@ -120,13 +120,13 @@ std::optional<Order> find(SqlTransaction& transaction, OrderId id) {
   return from_row(*std::move(row));
 }
 
-std::vector<Order> page(SqlTransaction& transaction, std::optional<user::UserId> customer,
-                        std::optional<OrderId> before, std::int64_t limit) {
-  auto rows = customer ? transaction.all(rows_of_customer, *customer, before, limit)
-                       : transaction.all(rows_of_all, before, limit);
-  std::vector<Order> orders;
-  orders.reserve(rows.size());
-  for (OrderRow& row : rows) orders.push_back(from_row(std::move(row)));
+freehold::Page<Order> page(SqlTransaction& transaction, std::optional<user::UserId> customer,
+                           std::optional<OrderId> before, freehold::PageLimits limits) {
+  auto found = customer ? transaction.page(rows_of_customer, limits, *customer, before)
+                        : transaction.page(rows_of_all, limits, before);
+  freehold::Page<Order> orders{.rows = {}, .is_last = found.is_last};
+  orders.rows.reserve(found.rows.size());
+  for (OrderRow& row : found.rows) orders.rows.push_back(from_row(std::move(row)));
   return orders;
 }
 

@@ -18,9 +18,10 @@ void insert(freehold::SqlTransaction& transaction, const Order& order,
 
 std::optional<Order> find(freehold::SqlTransaction& transaction, OrderId id);
 
-// At most `limit` orders before `before`, newest first, without addresses: of one customer, or all.
-std::vector<Order> page(freehold::SqlTransaction& transaction, std::optional<user::UserId> customer,
-                        std::optional<OrderId> before, std::int64_t limit);
+// Orders before `before`, newest first, without addresses: of one customer, or all.
+freehold::Page<Order> page(freehold::SqlTransaction& transaction,
+                           std::optional<user::UserId> customer, std::optional<OrderId> before,
+                           freehold::PageLimits limits);
 
 // The four changes of status. Each has its effect once: a repeat finds it done and changes nothing.
 // pending → confirmed. Refused: cancellation_asked; then nothing changes.

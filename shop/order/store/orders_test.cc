@@ -93,16 +93,44 @@ TEST_F(Orders, pages_show_a_customers_orders_newest_first_and_nobody_elses) {
   for (int i = 0; i < 5; ++i) placed.push_back(an_order(customer).id);
   an_order();
   const auto page_of = [&](std::optional<user::UserId> whose, std::optional<OrderId> before) {
-    return database_.read([&](SqlTransaction& t) { return page(t, whose, before, 3); });
+    return database_.read([&](SqlTransaction& t) { return page(t, whose, before, {.rows = 3}); });
   };
   const auto first = page_of(customer, std::nullopt);
-  ASSERT_EQ(first.size(), 3U);
-  const auto second = page_of(customer, first.back().id);
-  ASSERT_EQ(second.size(), 2U);
-  EXPECT_GT(first[0].id, first[1].id);
-  EXPECT_GT(first[2].id, second[0].id);
-  EXPECT_FALSE(first[0].delivery_address);
-  EXPECT_EQ(page_of(std::nullopt, std::nullopt).size(), 3U);
+  ASSERT_EQ(first.rows.size(), 3U);
+  EXPECT_FALSE(first.is_last);
+  const auto second = page_of(customer, first.rows.back().id);
+  ASSERT_EQ(second.rows.size(), 2U);
+  EXPECT_TRUE(second.is_last);
+  EXPECT_GT(first.rows[0].id, first.rows[1].id);
+  EXPECT_GT(first.rows[2].id, second.rows[0].id);
+  EXPECT_FALSE(first.rows[0].delivery_address);
+  EXPECT_EQ(page_of(std::nullopt, std::nullopt).rows.size(), 3U);
+}
+
+TEST_F(Orders, a_page_of_long_orders_ends_by_its_bytes_and_the_next_goes_on_behind_it) {
+  const auto customer = user::UserId::make();
+  const OrderLine line{product::ProductId::make(), std::string(200, 'x'), 1, 1, 1, 1};
+  write([&](SqlTransaction& t) {
+    for (int i = 0; i < 50; ++i)
+      insert(t,
+             {.id = OrderId::make(),
+              .customer_id = customer,
+              .reason = nullptr,
+              .lines = std::vector<OrderLine>(100, line),
+              .total = {100, "EUR"}},
+             {"null"});
+  });
+  std::size_t seen = 0, pages = 0;
+  for (std::optional<OrderId> before;; ++pages) {
+    const auto some =
+        database_.read([&](SqlTransaction& t) { return page(t, customer, before, {}); });
+    EXPECT_LT(freehold::to_json(some.rows).size(), 300U * 1024U);
+    seen += some.rows.size();
+    if (some.is_last) break;
+    before = some.rows.back().id;
+  }
+  EXPECT_EQ(seen, 50U);
+  EXPECT_GT(pages, 4U);
 }
 
 TEST_F(Orders, a_forgotten_customers_orders_keep_no_address) {

@@ -19,17 +19,17 @@ constexpr Query<ProductView(ProductId)> view_of{
     "on_hand - reserved as available, version "
     "from product join stock on product_id = id where id = $1"};
 
-constexpr Query<ProductView(std::optional<ProductId>, std::int64_t)> page_after{
+constexpr Query<ProductView(std::optional<ProductId>)> page_after{
     "select id, sku, name, description, price_amount_minor, price_currency, sale, "
     "on_hand - reserved as available, version "
     "from product join stock on product_id = id "
-    "where id > coalesce($1, x'') and sale = 'on_sale' order by id limit $2"};
+    "where id > coalesce($1, x'') and sale = 'on_sale' order by id"};
 
-constexpr Query<ProductView(std::string, std::optional<ProductId>, std::int64_t)> found_after{
+constexpr Query<ProductView(std::string_view, std::optional<ProductId>)> found_after{
     "select p.id, p.sku, p.name, p.description, price_amount_minor, price_currency, sale, "
     "on_hand - reserved as available, version "
     "from product_search f join product p on p.number = f.rowid join stock on product_id = p.id "
-    "where product_search match $1 and p.id > coalesce($2, x'') order by p.id limit $3"};
+    "where product_search match $1 and p.id > coalesce($2, x'') order by p.id"};
 
 constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
     "select id from product where sku = $1 and id <> $2"};
@@ -76,14 +76,15 @@ std::optional<ProductView> view(SqlTransaction& transaction, ProductId id) {
   return transaction.first(view_of, id);
 }
 
-std::vector<ProductView> page(SqlTransaction& transaction, std::optional<ProductId> after,
-                              std::int64_t limit) {
-  return transaction.all(page_after, after, limit);
+freehold::Page<ProductView> page(SqlTransaction& transaction, std::optional<ProductId> after,
+                                 freehold::PageLimits limits) {
+  return transaction.page(page_after, limits, after);
 }
 
-std::vector<ProductView> search_page(SqlTransaction& transaction, std::string_view expression,
-                                     std::optional<ProductId> after, std::int64_t limit) {
-  return transaction.all(found_after, std::string{expression}, after, limit);
+freehold::Page<ProductView> search_page(SqlTransaction& transaction, std::string_view expression,
+                                        std::optional<ProductId> after,
+                                        freehold::PageLimits limits) {
+  return transaction.page(found_after, limits, expression, after);
 }
 
 freehold::Result<> insert(SqlTransaction& transaction, const ProductState& product) {

@@ -31,14 +31,14 @@ BOOST_DESCRIBE_STRUCT(ProductView, (),
 std::optional<ProductState> find(freehold::SqlTransaction& transaction, ProductId id);
 std::optional<ProductView> view(freehold::SqlTransaction& transaction, ProductId id);
 
-// At most `limit` products on sale with ids after `after`, by id. Products that are added meanwhile
+// Products on sale with ids after `after`, by id. Products that are added meanwhile
 // have later ids, so that no page shows one twice or leaves one out.
-std::vector<ProductView> page(freehold::SqlTransaction& transaction, std::optional<ProductId> after,
-                              std::int64_t limit);
+freehold::Page<ProductView> page(freehold::SqlTransaction& transaction,
+                                 std::optional<ProductId> after, freehold::PageLimits limits);
 // The same of those that a full-text expression finds (domain/catalogue.h: search_expression).
-std::vector<ProductView> search_page(freehold::SqlTransaction& transaction,
-                                     std::string_view expression, std::optional<ProductId> after,
-                                     std::int64_t limit);
+freehold::Page<ProductView> search_page(freehold::SqlTransaction& transaction,
+                                        std::string_view expression, std::optional<ProductId> after,
+                                        freehold::PageLimits limits);
 
 // Both append the product's state to the log, in this transaction. Refused: sku_taken.
 freehold::Result<> insert(freehold::SqlTransaction& transaction, const ProductState& product);

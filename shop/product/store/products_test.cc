@@ -38,10 +38,10 @@ class Products : public testing::Test {
   std::vector<std::string> found(std::string_view words,
                                  std::optional<ProductId> after = std::nullopt) {
     std::vector<std::string> skus;
-    for (const ProductView& product : database_.read([&](SqlTransaction& t) {
-           return search_page(t, search_expression(words), after, 10);
-         }))
-      skus.push_back(product.sku);
+    const auto page = database_.read([&](SqlTransaction& t) {
+      return search_page(t, search_expression(words), after, {.rows = 10});
+    });
+    for (const ProductView& product : page.rows) skus.push_back(product.sku);
     return skus;
   }
 
@@ -69,15 +69,17 @@ TEST_F(Products, a_sku_belongs_to_one_product) {
 
 TEST_F(Products, pages_go_by_id_and_show_each_product_once) {
   for (int i = 0; i < 5; ++i) add("SKU-" + std::to_string(i), "Tea");
-  const auto first = database_.read([](SqlTransaction& t) { return page(t, {}, 3); });
+  const auto first = database_.read([](SqlTransaction& t) { return page(t, {}, {.rows = 3}); });
   add("SKU-5", "Tea");  // later than all: it comes at the end
   const auto second =
-      database_.read([&](SqlTransaction& t) { return page(t, first.back().id, 3); });
-  ASSERT_EQ(first.size(), 3U);
-  ASSERT_EQ(second.size(), 3U);
-  EXPECT_EQ(first[0].sku, "SKU-0");
-  EXPECT_EQ(second[0].sku, "SKU-3");
-  EXPECT_EQ(second[2].sku, "SKU-5");
+      database_.read([&](SqlTransaction& t) { return page(t, first.rows.back().id, {.rows = 3}); });
+  ASSERT_EQ(first.rows.size(), 3U);
+  EXPECT_FALSE(first.is_last);
+  ASSERT_EQ(second.rows.size(), 3U);
+  EXPECT_TRUE(second.is_last);
+  EXPECT_EQ(first.rows[0].sku, "SKU-0");
+  EXPECT_EQ(second.rows[0].sku, "SKU-3");
+  EXPECT_EQ(second.rows[2].sku, "SKU-5");
 }
 
 TEST_F(Products, search_finds_beginnings_of_words_in_name_description_and_sku) {
@@ -100,7 +102,7 @@ TEST_F(Products, search_follows_changes_and_withdrawal) {
   EXPECT_EQ(found("black"), (Skus{"TEA-1"}));
   write(withdrawn(tea));
   EXPECT_EQ(found("black"), Skus{});
-  EXPECT_TRUE(database_.read([](SqlTransaction& t) { return page(t, {}, 3); }).empty());
+  EXPECT_TRUE(database_.read([](SqlTransaction& t) { return page(t, {}, {}); }).rows.empty());
 }
 
 TEST_F(Products, every_change_is_a_state_event) {
