@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -27,6 +26,8 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
+#include "freehold/http/internal/pieces.h"
+#include "freehold/http/internal/unsent_answers.h"
 #include "freehold/http/internal/wire.h"
 #include "freehold/http/problem.h"
 
@@ -36,6 +37,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+using internal::Pieces, internal::drop_front, internal::joined_bytes_max;
 using Timer = asio::basic_waitable_timer<SteadyClock>;
 
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
@@ -87,18 +89,6 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool is_old_ = false;
 };
 
-// What is still to be written: head and body, which need not lie side by side.
-using Pieces = std::array<asio::const_buffer, 2>;
-constexpr std::size_t joined_bytes_max = 16 * 1024;
-
-void drop_front(Pieces& pieces, std::size_t bytes) {
-  for (asio::const_buffer& piece : pieces) {
-    const std::size_t dropped = std::min(bytes, piece.size());
-    piece += dropped;
-    bytes -= dropped;
-  }
-}
-
 error_code open(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
   error_code failure;
   acceptor.open(endpoint.protocol(), failure);
@@ -129,6 +119,7 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   const ServerOptions& options() const { return options_; }
   bool is_stopping() const { return stopping_; }
   std::size_t connections() const { return open_.load(std::memory_order_relaxed); }
+  internal::UnsentAnswers& unsent() { return unsent_; }
   std::string_view date();
 
   std::list<Connection*>::iterator enter(Connection& connection);
@@ -148,6 +139,7 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   Timer emptied_;
   std::list<Connection*> connections_;
   std::atomic<std::size_t> open_ = 0;
+  internal::UnsentAnswers unsent_{options_.unsent_bytes_max};
   bool stopping_ = false;
   std::string date_;
   std::chrono::sys_seconds date_at_{};
@@ -213,7 +205,6 @@ Task<> Server::Listener::Connection::run() {
     if (arrival == Arrival::none) co_return;
     allow_any();
     if (arrival == Arrival::whole) {
-      response_.clear();
       co_await listener_.routes().answer(&request_, &response_,
                                          deadline_in(options_.answer_timeout));
       if (response_.stream) co_return co_await stream();
@@ -226,6 +217,7 @@ Task<> Server::Listener::Connection::run() {
 
 Task<Arrival> Server::Listener::Connection::read_request() {
   request_.clear();
+  response_.clear();  // an idle connection keeps no large answer
   RequestParser parser{request_, options_};
   bool told_to_continue = false;
   bool began = begin_ < end_;
@@ -336,6 +328,8 @@ Task<bool> Server::Listener::Connection::send(bool keep) {
 }
 
 Task<bool> Server::Listener::Connection::send_rest(Pieces pieces) {
+  const internal::UnsentAnswers::Waiting waiting{
+      listener_.unsent(), output_.size() + response_.body.size(), [this] { cut(); }};
   while (asio::buffer_size(pieces) > 0) {
     allow(options_.write_timeout);
     const auto [failure, count] = co_await socket_.async_write_some(pieces, as_tuple);
@@ -584,6 +578,12 @@ Result<> Server::start() {
 std::size_t Server::connections() const {
   std::size_t count = 0;
   for (const auto& listener : listeners_) count += listener->connections();
+  return count;
+}
+
+std::uint64_t Server::connections_cut() const {
+  std::uint64_t count = 0;
+  for (const auto& listener : listeners_) count += listener->unsent().cut();
   return count;
 }
 

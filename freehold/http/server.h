@@ -22,6 +22,7 @@ struct ServerOptions {
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 1024 * 1024;
   std::size_t connections_max = 4096;                 // on each I/O thread; beyond it: 503
+  std::size_t unsent_bytes_max = 64 * 1024 * 1024;    // on each I/O thread, of all answers together
   std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     // between two requests
   std::chrono::milliseconds write_timeout{30'000};    // while the client takes nothing
@@ -31,7 +32,8 @@ struct ServerOptions {
 
 // Serves routes over HTTP/1.1 on TCP: keep-alive, pipelining, chunked requests, HEAD,
 // Expect: 100-continue. Malformed and oversize requests are answered with a problem, then the
-// connection ends.
+// connection ends. Answers that their clients do not take are held in memory up to
+// `unsent_bytes_max` together; beyond it the connection that waits longest is cut.
 //
 // It runs on the executors that it is given, each run by exactly one thread; a connection stays on
 // the thread that accepted it, and so do its handlers, so nothing here is locked. Nothing of it
@@ -52,6 +54,7 @@ class Server {
 
   std::uint16_t port() const { return port_; }  // after start
   std::size_t connections() const;              // open now; any thread
+  std::uint64_t connections_cut() const;        // for unsent_bytes_max, so far; any thread
 
   // Accepts no more, ends streams, closes idle connections, lets running requests finish with
   // `Connection: close`, and cuts what is left at `deadline`. Returns when no connection is left.

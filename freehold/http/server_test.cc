@@ -79,6 +79,11 @@ class ImpatientServer : public ServerTest {
   ImpatientServer() : ServerTest({.request_timeout = 60ms, .idle_timeout = 120ms}) {}
 };
 
+class ThriftyServer : public ServerTest {
+ protected:
+  ThriftyServer() : ServerTest({.unsent_bytes_max = 40'000'000}) {}
+};
+
 class SmallServer : public ServerTest {
  protected:
   SmallServer() : ServerTest({.body_bytes_max = 64, .connections_max = 2}) {}
@@ -121,6 +126,22 @@ TEST_F(ServerTest, a_body_may_come_in_chunks) {
   client.send("8\r\n{\"text\":\r\n9;name=value\r\n\"chunked\"\r\n1\r\n}\r\n0\r\n\r\n");
   EXPECT_EQ(client.answer().body, R"({"text":"chunked"})");
   EXPECT_EQ(client.ask(request("GET", "/hello")).status, 200);
+}
+
+TEST_F(ThriftyServer, answers_that_nobody_takes_are_held_up_to_a_bound) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (std::size_t i = 0; i < 5; ++i) {
+    clients.push_back(std::make_unique<RawClient>(served_.port()));
+    clients.back()->send(request("GET", "/repeat?bytes=15000000"));
+    ASSERT_EQ(clients.back()->read_until("\r\n\r\n").substr(0, 12), "HTTP/1.1 200");
+  }
+  EXPECT_TRUE(comes_true([&] { return served_.server().connections_cut() == 3; }));
+  EXPECT_TRUE(comes_true([&] { return served_.server().connections() == 2; }));
+  EXPECT_TRUE(clients[0]->is_closed()) << "who waits longest goes first";
+  for (std::size_t i = 3; i < 5; ++i) {
+    clients[i]->send(request("GET", "/hello"));
+    EXPECT_EQ(clients[i]->read_until("HTTP/1.1 200").size(), 15'000'012U);
+  }
 }
 
 TEST_F(ServerTest, a_large_answer_arrives_whole) {

@@ -63,6 +63,9 @@ void Service::Parts::add_database_metrics() {
 void Service::Parts::add_work_metrics() {
   metrics.add(gauge, "freehold_http_connections", "Connections open now.",
               [this] { return static_cast<double>(server ? server->connections() : 0); });
+  metrics.add(counter, "freehold_http_connections_cut_total",
+              "Connections cut because too many answers waited for their clients.",
+              [this] { return static_cast<double>(server ? server->connections_cut() : 0); });
   metrics.add(gauge, "freehold_consumer_lag", "Events behind the source's head, by consumer.",
               [this] {
                 std::vector<Metrics::Sample> samples;
