@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -38,9 +39,10 @@ class Database {
   // Runs body(SqlTransaction&) atomically and returns what it returned, when it is durable. Many
   // are committed together. A refusal undoes this body alone. Fails with: overloaded (the queue is
   // full), shutting_down, database_unavailable, disk_full: nothing happened; commit_unknown:
-  // perhaps it did; internal: the body threw, nothing happened.
+  // perhaps it did; internal: the body threw, nothing happened. What the body appends carries
+  // `trace_parent` (http::Call::trace_parent), unless it is empty.
   template <class Body>
-  Task<internal::BodyResult<Body>> write(Body body);
+  Task<internal::BodyResult<Body>> write(Body body, std::string trace_parent = {});
 
   // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
   // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long.

@@ -111,6 +111,14 @@ Task<Result<>> write_throwing(Database& database) {
   });
 }
 
+TEST_F(DatabaseTest, a_body_knows_the_trace_that_it_was_given_and_no_other) {
+  const auto trace_parent = [](SqlTransaction& transaction) {
+    return std::string{transaction.trace_parent()};
+  };
+  EXPECT_EQ(run(database_->write(trace_parent, "00-11-22-01")), "00-11-22-01");
+  EXPECT_EQ(run(database_->write(trace_parent)), "");
+}
+
 TEST_F(DatabaseTest, a_refusal_or_a_fault_of_the_body_is_returned) {
   EXPECT_EQ(run(write_refused(*database_)).error(), Error(errors::forbidden, "for a reason"));
   EXPECT_TRUE(run(write_throwing(*database_)).error().is(errors::internal));

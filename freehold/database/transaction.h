@@ -44,6 +44,24 @@ class Transaction {
   // event_too_large. In a read it is a bug.
   void append(NewEvent event);
 
+  // What is appended while this lives belongs to that trace: the W3C traceparent of the request or
+  // of the event that the body answers, which outlives it; empty: to none. The newest one counts.
+  class Traced {
+   public:
+    Traced(Transaction& transaction, std::string_view trace_parent)
+        : transaction_(transaction), before_(transaction.trace_parent_) {
+      transaction_.trace_parent_ = trace_parent;
+    }
+    Traced(const Traced&) = delete;
+    Traced& operator=(const Traced&) = delete;
+    ~Traced() { transaction_.trace_parent_ = before_; }
+
+   private:
+    Transaction& transaction_;
+    const std::string_view before_;
+  };
+  std::string_view trace_parent() const { return trace_parent_; }
+
   // Runs after this transaction is durable, on the database's completion executor; never before,
   // perhaps never (a crash): for wake-ups, caches and metrics only.
   void on_commit(std::move_only_function<void()> what);
@@ -90,6 +108,7 @@ class Transaction {
 
   const Access access_;
   Watches* watches_ = nullptr;
+  std::string_view trace_parent_;
   std::vector<NewEvent> events_;
   std::vector<std::move_only_function<void()>> on_commit_;
   std::vector<std::move_only_function<void()>> on_rollback_;

@@ -163,6 +163,21 @@ TEST_F(CommandsTest, keep_the_trace_of_what_caused_them) {
   EXPECT_EQ(replies(1)[0].trace_parent, "00-11-22-01");
 }
 
+TEST_F(CommandsTest, are_sent_with_the_trace_of_their_transaction) {
+  take_commands();
+  ASSERT_TRUE(counter_->write([](SqlTransaction& transaction) -> Result<> {
+    {
+      const Transaction::Traced traced{transaction, "00-11-22-01"};
+      send(transaction, KeepNumber{"red", 1}, "s/1");
+    }
+    send(transaction, KeepNumber{"blue", 1}, "s/2");
+    return {};
+  }));
+  const auto seen = replies(2);
+  EXPECT_EQ(seen[0].trace_parent, "00-11-22-01");
+  EXPECT_EQ(seen[1].trace_parent, "");
+}
+
 // Many commands, some refused, in one batch: each has one answer, in order.
 TEST_F(CommandsTest, have_one_answer_each_however_many_come_at_once) {
   ASSERT_TRUE(counter_->write([](SqlTransaction& transaction) -> Result<> {

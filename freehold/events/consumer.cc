@@ -63,6 +63,7 @@ Consumer::Decoded Consumer::decode(std::string_view type, std::string_view data)
 void Consumer::apply(SqlTransaction& transaction, const Decoded& decoded,
                      const Delivery& delivery) const {
   if (!decoded.failure.empty()) throw EventFailed(decoded.failure);
+  const Transaction::Traced traced{transaction, delivery.trace_parent};
   if (decoded.event)
     typed_.find(delivery.type)->second.apply(transaction, decoded.event.get(), delivery);
   else

@@ -35,10 +35,11 @@ class EventFailed : public std::runtime_error {
 //   freehold::Consumer("prices", "product").on(apply_price);
 //
 // The handler runs in the transaction that moves the cursor, so each event has its effect once, in
-// the order of the log within its partition. It may run more than once before that transaction is
-// committed, and it touches only the transaction. It cannot refuse: what it throws is a failure,
-// and the event is set aside with its key. An event of a wanted family in a version that no handler
-// takes is a failure as well; fields that the struct does not know are ignored.
+// the order of the log within its partition. What it appends carries the event's trace. It may run
+// more than once before that transaction is committed, and it touches only the transaction. It
+// cannot refuse: what it throws is a failure, and the event is set aside with its key. An event of
+// a wanted family in a version that no handler takes is a failure as well; fields that the struct
+// does not know are ignored.
 class Consumer {
  public:
   using Handler = std::function<void(SqlTransaction&, const Delivery&)>;

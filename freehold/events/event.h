@@ -74,7 +74,7 @@ std::string_view own_service();
 struct EventContext {
   std::string_view request_id{};    // of a command whose reply somebody waits for: "<saga>/<step>"
   std::string_view in_reply_to{};   // of a reply: the request_id that it answers
-  std::string_view trace_parent{};  // W3C trace context
+  std::string_view trace_parent{};  // W3C trace context; empty: the transaction's, if it has one
   bool deleted = false;             // of a state event: it ends its subject
 };
 

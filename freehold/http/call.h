@@ -56,6 +56,7 @@ struct Exchange {
   std::string caller_service;
   Deadline deadline;
   Trace trace;
+  bool is_traced = false;  // by the caller
   RememberedAnswers* remembered = nullptr;
   std::shared_ptr<KeyClaim> claim;     // of an idempotent call, until it is answered
   std::chrono::seconds waited_for{0};  // what the handler was told of Prefer: wait
@@ -84,6 +85,11 @@ class Call {
   // When nobody waits for the answer any more: the server's limit, or the caller's if that is less.
   Deadline deadline() const { return exchange_->deadline; }
   const Trace& trace() const { return exchange_->trace; }
+  // The traceparent of what this request writes down for others (Database::write); empty when the
+  // caller brought no trace: nobody would look for it, and each event would be 70 bytes longer.
+  std::string trace_parent() const {
+    return exchange_->is_traced ? exchange_->trace.text() : std::string{};
+  }
 
   std::optional<std::string_view> header(std::string_view name) const;
   const Request& request() const { return *exchange_->request; }

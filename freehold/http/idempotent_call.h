@@ -94,7 +94,7 @@ class IdempotentCall : public Call {
   // except after commit_unknown. To be called once.
   template <class Body>
   Task<Result<Committed<internal::ReplyBodyOf<Body>>>> write(Database& database, Body body) const {
-    return write_and_remember(&database, exchange().claim, std::move(body));
+    return write_and_remember(&database, exchange().claim, std::move(body), trace_parent());
   }
 
   // How long the caller prefers to wait for a final state after the commit; see Call::prefer_wait.
@@ -105,7 +105,7 @@ class IdempotentCall : public Call {
 
   template <class Body>
   static Task<Result<Committed<internal::ReplyBodyOf<Body>>>> write_and_remember(
-      Database* database, std::shared_ptr<KeyClaim> claim, Body body) {
+      Database* database, std::shared_ptr<KeyClaim> claim, Body body, std::string trace_parent) {
     using T = internal::ReplyBodyOf<Body>;
     auto reply = co_await database->write(
         [claim, body = std::move(body)](SqlTransaction& transaction) -> Result<Reply<T>> {
@@ -115,7 +115,8 @@ class IdempotentCall : public Call {
           if constexpr (!std::is_void_v<T>) write_json(json, made->body);
           claim->remember(transaction, made->status, std::move(json), made->location);
           return made;
-        });
+        },
+        std::move(trace_parent));
     if (!reply) {
       claim->failed(reply.error());
       co_return reply.error();

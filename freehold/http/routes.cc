@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <exception>
+#include <optional>
 
 #include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
@@ -14,10 +15,10 @@
 namespace freehold::http {
 namespace {
 
-Trace trace_of(const Request& request) {
-  if (const auto field = request.headers.find("traceparent"))
-    if (const auto trace = Trace::from_text(*field)) return trace->child();
-  return Trace::start();
+std::optional<Trace> trace_of_caller(const Request& request) {
+  const auto field = request.headers.find("traceparent");
+  const auto trace = field ? Trace::from_text(*field) : Result<Trace>{errors::malformed};
+  return trace ? std::optional{trace->child()} : std::nullopt;
 }
 
 // The sooner of `limit` and what the caller says it will wait.
@@ -178,7 +179,9 @@ Task<> Routes::answer(const Request* request, Response* response, Deadline limit
   exchange.request = request;
   exchange.response = response;
   exchange.remembered = remembered_;
-  exchange.trace = trace_of(*request);
+  const auto trace = trace_of_caller(*request);
+  exchange.is_traced = trace.has_value();
+  exchange.trace = trace ? *trace : Trace::start();
   exchange.deadline = deadline_of(*request, limit);
   try {
     co_await find_and_run(&exchange);

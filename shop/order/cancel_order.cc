@@ -20,7 +20,8 @@ Task<Result<http::Reply<Order>>> OrderCancelling::cancel(CancelOrder request, ht
         FREEHOLD_TRY(ask_cancellation(transaction, order));
         if (order.status == Status::confirmed) cancel_order.start(transaction, order.id, request);
         return http::Reply<Order>{.status = 202, .body = order};
-      });
+      },
+      call.trace_parent());
 }
 
 // Held or sold, the units go back; that cannot be refused.

@@ -30,7 +30,7 @@ void CatalogueManagement::routes(http::Routes& routes) {
   routes.del<"/api/products/{id}">(&CatalogueManagement::withdraw, *this).requires_role("admin");
 }
 
-Task<CatalogueManagement::Answer> CatalogueManagement::create(NewProduct request, http::Call) {
+Task<CatalogueManagement::Answer> CatalogueManagement::create(NewProduct request, http::Call call) {
   const ProductState product{.id = ProductId::make(),
                              .sku = request.sku,
                              .name = request.name,
@@ -46,7 +46,8 @@ Task<CatalogueManagement::Answer> CatalogueManagement::create(NewProduct request
         FREEHOLD_TRY(insert(transaction, product));
         begin_stock(transaction, product.id, stock);
         return reply(transaction, 201, product.id);
-      });
+      },
+      call.trace_parent());
 }
 
 // If-Match is compared inside the transaction, so of two changes to one version the second is
@@ -55,26 +56,30 @@ Task<CatalogueManagement::Answer> CatalogueManagement::change(PatchProduct reque
                                                               http::Call call) {
   FREEHOLD_CO_TRY(const std::string_view tag, call.if_match());
   const std::string read_version{tag};
-  co_return co_await database_.write([request,
-                                      read_version](SqlTransaction& transaction) -> Answer {
-    const auto before = find(transaction, request.id);
-    if (!before) return errors::unknown_product;
-    if (read_version != "*" && read_version != std::to_string(before->version))
-      return freehold::errors::precondition_failed;
-    FREEHOLD_TRY(const auto after, changed(*before, freehold::narrowed<ProductChange>(request)));
-    FREEHOLD_TRY(replace(transaction, after));
-    return reply(transaction, 200, request.id);
-  });
+  co_return co_await database_.write(
+      [request, read_version](SqlTransaction& transaction) -> Answer {
+        const auto before = find(transaction, request.id);
+        if (!before) return errors::unknown_product;
+        if (read_version != "*" && read_version != std::to_string(before->version))
+          return freehold::errors::precondition_failed;
+        FREEHOLD_TRY(const auto after,
+                     changed(*before, freehold::narrowed<ProductChange>(request)));
+        FREEHOLD_TRY(replace(transaction, after));
+        return reply(transaction, 200, request.id);
+      },
+      call.trace_parent());
 }
 
-Task<Result<http::Reply<void>>> CatalogueManagement::withdraw(WithdrawProduct request, http::Call) {
+Task<Result<http::Reply<void>>> CatalogueManagement::withdraw(WithdrawProduct request,
+                                                              http::Call call) {
   co_return co_await database_.write(
       [id = request.id](SqlTransaction& transaction) -> Result<http::Reply<void>> {
         const auto before = find(transaction, id);
         if (!before) return errors::unknown_product;
         if (before->sale == Sale::on_sale) FREEHOLD_TRY(replace(transaction, withdrawn(*before)));
         return http::Reply<void>{};
-      });
+      },
+      call.trace_parent());
 }
 
 }  // namespace product

@@ -41,7 +41,8 @@ Task<Result<http::Reply<void>>> OwnProfile::erase_account(http::None, http::Call
         if (!find(transaction, id)) return errors::unknown_user;
         erase(transaction, id);
         return http::Reply<void>{};
-      });
+      },
+      call.trace_parent());
 }
 
 }  // namespace user

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "freehold/database/database.h"
@@ -21,9 +22,11 @@ Task<Result<>> run_in_lane(Database* database, Urgency urgency,
 template <class Body>
 struct RunningBody {
   Body body;
+  std::string trace_parent;
   std::optional<BodyResult<Body>> outcome;
 
   Result<> run(SqlTransaction& transaction) {
+    const Transaction::Traced traced{transaction, trace_parent};
     outcome.emplace(called<BodyResult<Body>>(body, transaction));
     if (!*outcome) return outcome->error();
     return {};
@@ -33,10 +36,10 @@ struct RunningBody {
 }  // namespace internal
 
 template <class Body>
-Task<internal::BodyResult<Body>> Database::write(Body body) {
+Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_parent) {
   if constexpr (internal::BodyOutcome<Body>::can_run) {
     const std::shared_ptr<internal::RunningBody<Body>> running{
-        new internal::RunningBody<Body>{std::move(body), std::nullopt}};
+        new internal::RunningBody<Body>{std::move(body), std::move(trace_parent), std::nullopt}};
     const Result<> done = co_await internal::run_in_lane(
         this, Urgency::request,
         [running](SqlTransaction& transaction) { return running->run(transaction); });

@@ -56,6 +56,12 @@ std::string text_of(const T& name) {
     return name;
 }
 
+// What is appended carries the transaction's trace, unless it has one of its own.
+inline EventContext traced(const Transaction& transaction, EventContext context) {
+  if (context.trace_parent.empty()) context.trace_parent = transaction.trace_parent();
+  return context;
+}
+
 // Members from "source" to the beginning of the data: `{…` is to follow.
 void write_envelope(std::string& out, const Envelope& envelope);
 
@@ -83,17 +89,17 @@ NewEvent encode(const E& event, EventContext context) {
 template <Event E>
 void append(Transaction& transaction, const E& event, EventContext context) {
   static_assert(!Command<E>, "a command is not appended: send() it, or let a saga request it");
-  transaction.append(encode(event, context));
+  transaction.append(encode(event, internal::traced(transaction, context)));
 }
 
 template <StateEvent E>
 void append_deletion(Transaction& transaction, const E& event) {
-  transaction.append(encode(event, {.deleted = true}));
+  transaction.append(encode(event, internal::traced(transaction, {.deleted = true})));
 }
 
 template <Command C>
 void send(Transaction& transaction, const C& command, std::string_view request_id) {
-  transaction.append(encode(command, {.request_id = request_id}));
+  transaction.append(encode(command, internal::traced(transaction, {.request_id = request_id})));
 }
 
 }  // namespace freehold
