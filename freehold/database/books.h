@@ -149,16 +149,24 @@ struct LateOutcome {
   std::string outcome;
 };
 
-// The stored answer of an idempotent call.
+// The stored answer of an idempotent call. Its sequence is given out by remember_answer: the
+// microsecond since 1970 at which that was, or the next free number; so it tells the age, too.
 struct StoredAnswer {
-  std::uint64_t sequence = 0;  // time-ordered; given out by remember_answer
-  std::string scope;           // caller and route
+  std::uint64_t sequence = 0;
+  std::string scope;  // caller and route
   std::string key;
   std::uint64_t request_hash = 0;
   int status = 0;
   std::string body;
   std::string location;
   Time at{};
+};
+
+// What an index of answers in memory is made from.
+struct AnswerKey {
+  std::uint64_t sequence = 0;
+  std::string scope;
+  std::string key;
 };
 
 class Books {
@@ -259,9 +267,9 @@ class Books {
   // --- Answers of idempotent calls ---------------------------------------------------------------
   // Returns the answer's sequence, larger than any before; the one given is not looked at.
   virtual std::uint64_t remember_answer(const StoredAnswer& answer) = 0;
-  // Those remembered at `since` or later, in order, after `sequence` (0: from the first).
-  virtual std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
-                                                  std::size_t answers_max) = 0;
+  // Those after `sequence`, in order, without what was answered.
+  virtual std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
+                                                   std::size_t answers_max) = 0;
   virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
   // Deletes answers remembered before that time, the oldest first; returns how many.
   virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;

@@ -33,9 +33,16 @@ constexpr sql::Change<void(std::int64_t, std::string_view, std::string_view, std
         "insert into freehold_answer "
         "(sequence, scope, key, request_hash, status, body, location, at) "
         "values ($1, $2, $3, $4, $5, $6, $7, $8)"};
-constexpr sql::Query<AnswerRow(std::int64_t, Time, std::int64_t)> answers_from{
-    "select sequence, scope, key, request_hash, status, body, location, at from freehold_answer "
-    "where sequence >= $1 and at >= $2 order by sequence limit $3"};
+struct KeyRow {
+  std::int64_t sequence;
+  std::string scope;
+  std::string key;
+};
+BOOST_DESCRIBE_STRUCT(KeyRow, (), (sequence, scope, key))
+
+constexpr sql::Query<KeyRow(std::int64_t, std::int64_t)> keys_after{
+    "select sequence, scope, key from freehold_answer where sequence > $1 "
+    "order by sequence limit $2"};
 constexpr sql::Query<AnswerRow(std::int64_t)> answer_of{
     "select sequence, scope, key, request_hash, status, body, location, at from freehold_answer "
     "where sequence = $1"};
@@ -81,13 +88,14 @@ std::uint64_t SqlBooks::remember_answer(const StoredAnswer& answer) {
   return static_cast<std::uint64_t>(sequence);
 }
 
-std::vector<StoredAnswer> SqlBooks::answers_after(std::uint64_t sequence, Time since,
-                                                  std::size_t answers_max) {
-  const std::int64_t first = std::max(static_cast<std::int64_t>(sequence) + 1, sequence_at(since));
-  std::vector<StoredAnswer> answers;
-  for (AnswerRow& row : sql_.all(answers_from, first, since, internal::limit_of(answers_max)))
-    answers.push_back(answer_in(std::move(row)));
-  return answers;
+std::vector<AnswerKey> SqlBooks::answer_keys_after(std::uint64_t sequence,
+                                                   std::size_t answers_max) {
+  std::vector<AnswerKey> keys;
+  for (KeyRow& row :
+       sql_.all(keys_after, static_cast<std::int64_t>(sequence), internal::limit_of(answers_max)))
+    keys.push_back(
+        {static_cast<std::uint64_t>(row.sequence), std::move(row.scope), std::move(row.key)});
+  return keys;
 }
 
 std::optional<StoredAnswer> SqlBooks::answer(std::uint64_t sequence) {

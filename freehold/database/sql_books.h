@@ -88,8 +88,8 @@ class SqlBooks final : public Books {
 
   // Answers of idempotent calls, and documents: sql_answers.cc.
   std::uint64_t remember_answer(const StoredAnswer& answer) override;
-  std::vector<StoredAnswer> answers_after(std::uint64_t sequence, Time since,
-                                          std::size_t answers_max) override;
+  std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
+                                           std::size_t answers_max) override;
   std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
   std::size_t forget_answers(Time before, std::size_t answers_max) override;
   std::optional<std::string> document(std::string_view name) override;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/http/remembered_answers.h"
 
+#include <algorithm>
+
 #include "freehold/base/errors.h"
 #include "freehold/base/hash.h"
 #include "freehold/base/planted_bug.h"
@@ -13,6 +15,14 @@ constexpr std::size_t page_size = 1000;
 // Old rows go in the transactions of new ones: some every now and then, twice as many as came.
 constexpr std::uint64_t writes_between_forgetting = 64;
 constexpr std::size_t forgotten_at_once = 128;
+// A row outlives its key here, so that who has just found the key finds the row.
+constexpr std::chrono::minutes row_outlives_key{1};
+
+// The sequence of the oldest answer that still counts.
+std::uint64_t oldest_sequence() {
+  const Time oldest = std::max(now() - RememberedAnswers::kept, Time{});
+  return static_cast<std::uint64_t>(oldest.time_since_epoch().count());
+}
 
 }  // namespace
 
@@ -39,32 +49,31 @@ void KeyClaim::remember(SqlTransaction& transaction, int status, std::string bod
                             .location = std::move(location),
                             .at = now()};
   const std::uint64_t sequence = transaction.books().remember_answer(answer);
-  transaction.on_commit([self = shared_from_this(), sequence, at = answer.at] {
-    self->answers_.committed(*self, sequence, at);
-  });
+  transaction.on_commit(
+      [self = shared_from_this(), sequence] { self->answers_.committed(*self, sequence); });
   if (++answers_.remembered_ % writes_between_forgetting == 0)
-    transaction.books().forget_answers(answer.at - RememberedAnswers::kept, forgotten_at_once);
+    transaction.books().forget_answers(answer.at - RememberedAnswers::kept - row_outlives_key,
+                                       forgotten_at_once);
 }
 
 void KeyClaim::failed(const Error& error) {
   answers_.failed(*this, error);
 }
 
-RememberedAnswers::RememberedAnswers(Database& database)
-    : database_(database), seed_(Random::current().bits()) {}
+RememberedAnswers::RememberedAnswers(Database& database, std::size_t keys_max)
+    : database_(database), seed_(Random::current().bits()), index_(keys_max) {}
 
 Result<> RememberedAnswers::load() {
-  const Time since = now() - kept;
-  std::uint64_t sequence = 0;
+  const std::uint64_t oldest = oldest_sequence();
+  std::uint64_t sequence = oldest > 0 ? oldest - 1 : 0;
   for (bool more = true; more;) {
-    std::vector<StoredAnswer> page;
+    std::vector<AnswerKey> page;
     FREEHOLD_TRY(database_.read_now([&](SqlTransaction& transaction) {
-      page = transaction.books().answers_after(sequence, since, page_size);
+      page = transaction.books().answer_keys_after(sequence, page_size);
     }));
     const std::scoped_lock lock{mutex_};
-    for (const StoredAnswer& answer : page)
-      learn(hash_of(answer.scope, answer.key),
-            {State::committed, answer.request_hash, answer.sequence, answer.at});
+    for (const AnswerKey& answer : page)
+      index_.add(hash_of(answer.scope, answer.key), answer.sequence, oldest);
     more = page.size() == page_size;
     if (more) sequence = page.back().sequence;
   }
@@ -73,7 +82,7 @@ Result<> RememberedAnswers::load() {
 
 std::size_t RememberedAnswers::size() const {
   const std::scoped_lock lock{mutex_};
-  return entries_.size();
+  return index_.size();
 }
 
 Task<Result<std::shared_ptr<KeyClaim>>> RememberedAnswers::claim(std::string scope, std::string key,
@@ -97,6 +106,7 @@ Task<Result<std::shared_ptr<KeyClaim>>> RememberedAnswers::claim(std::string sco
     return transaction.books().answer(sequence);
   }));
   if (answer && answer->scope == scope && answer->key == key) {
+    if (answer->request_hash != request_hash) co_return errors::idempotency_key_reused;
     *replay = *std::move(answer);
     co_return std::shared_ptr<KeyClaim>{};
   }
@@ -107,24 +117,26 @@ Result<RememberedAnswers::Look> RememberedAnswers::look(std::uint64_t hash,
                                                         std::uint64_t request_hash,
                                                         std::uint64_t& sequence) {
   const std::scoped_lock lock{mutex_};
-  const auto [place, is_new] = entries_.try_emplace(hash);
-  Entry& entry = place->second;
-  const bool expired = entry.state == State::committed && entry.at < now() - kept;
-  if (is_new || expired) {
-    entry = {State::running, request_hash, 0, {}};
-    return Look::taken;
+  const auto running = running_.find(hash);
+  if (running != running_.end()) {
+    if (running->second.request_hash != request_hash) return errors::idempotency_key_reused;
+    if (running->second.state == State::unknown) return errors::commit_unknown;
+    return Look::busy;
   }
-  if (entry.request_hash != request_hash) return errors::idempotency_key_reused;
-  if (entry.state == State::unknown) return errors::commit_unknown;
-  if (entry.state == State::running) return Look::busy;
-  sequence = entry.sequence;
-  return Look::found;
+  const std::uint64_t oldest = oldest_sequence();
+  sequence = index_.find(hash, oldest);
+  if (sequence != 0) return Look::found;
+  if (!index_.has_room(hash, oldest))
+    return Error{errors::overloaded, "no place for one more idempotency key"};
+  running_.emplace(hash, Running{State::running, request_hash});
+  return Look::taken;
 }
 
-void RememberedAnswers::committed(const KeyClaim& claim, std::uint64_t sequence, Time at) {
+void RememberedAnswers::committed(const KeyClaim& claim, std::uint64_t sequence) {
   {
     const std::scoped_lock lock{mutex_};
-    learn(claim.hash_, {State::committed, claim.request_hash_, sequence, at});
+    index_.add(claim.hash_, sequence, oldest_sequence());
+    running_.erase(claim.hash_);
   }
   released_.changed(std::to_string(claim.hash_));
 }
@@ -133,7 +145,7 @@ void RememberedAnswers::failed(const KeyClaim& claim, const Error& error) {
   if (!error.is(errors::commit_unknown)) return;
   {
     const std::scoped_lock lock{mutex_};
-    entries_[claim.hash_].state = State::unknown;
+    running_[claim.hash_].state = State::unknown;
   }
   released_.changed(std::to_string(claim.hash_));
 }
@@ -142,22 +154,11 @@ void RememberedAnswers::failed(const KeyClaim& claim, const Error& error) {
 void RememberedAnswers::release(const KeyClaim& claim) {
   {
     const std::scoped_lock lock{mutex_};
-    const auto place = entries_.find(claim.hash_);
-    if (place == entries_.end() || place->second.state != State::running) return;
-    entries_.erase(place);
+    const auto place = running_.find(claim.hash_);
+    if (place == running_.end() || place->second.state != State::running) return;
+    running_.erase(place);
   }
   released_.changed(std::to_string(claim.hash_));
-}
-
-// Under the mutex. Forgets what is too old, from the oldest on.
-void RememberedAnswers::learn(std::uint64_t hash, const Entry& entry) {
-  entries_[hash] = entry;
-  by_age_.emplace_back(entry.at, hash);
-  while (by_age_.front().first < entry.at - kept) {
-    const auto place = entries_.find(by_age_.front().second);
-    if (place != entries_.end() && place->second.at == by_age_.front().first) entries_.erase(place);
-    by_age_.pop_front();
-  }
 }
 
 std::uint64_t RememberedAnswers::hash_of(std::string_view scope, std::string_view key) const {

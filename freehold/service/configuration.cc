@@ -78,6 +78,7 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("retention-days", into.retention_days)->check(CLI::Range(1, 3650));
   flag("consumer-retry-ms", into.consumer_retry_ms)->check(CLI::Range(1, 3'600'000));
   flag("checkpoint-every-s", into.checkpoint_every_s)->check(CLI::Range(1, 86'400));
+  flag("answers-max", into.answers_max)->check(CLI::Range(1'000, 1'000'000'000));
   flag("erase-within-s", into.erase_within_s)->check(CLI::Range(1, 3600));
 }
 
@@ -177,6 +178,9 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"retention-days", "days", "7", "How long events that everybody has read are kept"},
       {"consumer-retry-ms", "milliseconds", "1000", "Pause before a failed event is tried again"},
       {"checkpoint-every-s", "seconds", "600", "Pause between checkpoints of published states"},
+      {"answers-max", "number", "32000000",
+       "Answers of idempotent calls of the last 24 hours that are known, at 23 bytes of memory "
+       "each; beyond it calls with a new key are refused"},
       {"erase-within-s", "seconds", "1800", "Time until deleted data is in no file any more"},
   };
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "freehold/base/result.h"
+#include "freehold/http/remembered_answers.h"
 
 namespace freehold {
 
@@ -39,7 +40,8 @@ struct Configuration {
   int retention_days = 7;
   int consumer_retry_ms = 1000;  // pause before an event that was set aside is tried again
   int checkpoint_every_s = 600;  // of the published states, for replicas to compare with
-  int erase_within_s = 1800;     // until deleted data is in no file any more
+  std::uint64_t answers_max = http::RememberedAnswers::keys_max_default;  // of idempotent calls
+  int erase_within_s = 1800;  // until deleted data is in no file any more
 
   // What to do: empty = serve; else an operator command and its arguments.
   std::vector<std::string> command;

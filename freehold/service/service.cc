@@ -88,7 +88,8 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.authentication =
       std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust, executor);
   parts.routes = std::make_unique<http::Routes>(parts.authentication.get());
-  parts.answers = std::make_unique<http::RememberedAnswers>(*parts.database);
+  parts.answers =
+      std::make_unique<http::RememberedAnswers>(*parts.database, parts.configuration.answers_max);
   parts.routes->remember_answers_in(*parts.answers);
   parts.sagas = std::make_unique<Sagas>(*parts.database, executor);
   parts.replicas = std::make_unique<Replicas>(*parts.database);
