@@ -88,8 +88,10 @@ Result<std::string> ServiceTrust::caller_of(std::string_view token, std::string_
   FREEHOLD_TRY(const auto origin, claimed_origin(token));
   if (!is_service_name(origin.issuer)) return refusal("its issuer is no service's name");
   FREEHOLD_TRY(const KeySet* keys, keys_of(origin.issuer));
-  FREEHOLD_TRY(auto claims,
-               verify(token, *keys, {.issuer = origin.issuer, .audience = own_service}));
+  FREEHOLD_TRY(auto claims, verify(token, *keys,
+                                   {.issuer = origin.issuer,
+                                    .audience = own_service,
+                                    .lifetime_max = ServiceIdentity::token_lifetime}));
   std::string caller = claims.issuer;
   cache_.keep(digest, std::move(claims));
   return caller;

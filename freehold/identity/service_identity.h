@@ -71,7 +71,8 @@ class ServiceTrust {
  public:
   explicit ServiceTrust(std::filesystem::path trust_dir);
 
-  // The name of the service that made this token for `own_service`. Its public key is read from
+  // The name of the service that made this token for `own_service`, good for no longer than
+  // ServiceIdentity::token_lifetime. Its public key is read from
   // TRUST_DIR, and again whenever the file has changed: a new service, a new key or a removed one
   // needs no restart. Verified tokens are remembered until they expire, at most a minute and a
   // half.

@@ -209,6 +209,20 @@ TEST_F(ServiceIdentityTest, a_service_whose_public_key_is_taken_away_is_believed
       trust.caller_of(order.token_for("product"), "product").error().is(errors::unauthenticated));
 }
 
+TEST_F(ServiceIdentityTest, a_token_that_is_good_for_more_than_a_minute_is_not_believed) {
+  (void)open("order");
+  const auto key = SigningKey::load(private_file("order")).value();
+  ServiceTrust trust{trust_};
+  Claims claims{.issuer = "order",
+                .subject = "order",
+                .audience = "product",
+                .issued_at = now(),
+                .expires_at = now() + seconds{60}};
+  EXPECT_EQ(trust.caller_of(sign(claims, key), "product").value(), "order");
+  claims.expires_at = now() + seconds{61};
+  EXPECT_TRUE(trust.caller_of(sign(claims, key), "product").error().is(errors::unauthenticated));
+}
+
 TEST_F(ServiceIdentityTest, a_service_cannot_speak_for_another) {
   (void)open("order");
   (void)open("product");

@@ -135,6 +135,9 @@ Result<> check(const Payload& payload, const Expected& expected) {
     return refusal("its times are out of range");
   const Time latest_begin = now() + clock_skew_max;
   if (time_of(payload.iat) > latest_begin) return refusal("it is issued in the future");
+  const auto lifetime = std::chrono::seconds{payload.exp - payload.iat};
+  const bool ends_late = time_of(payload.exp) > latest_begin + expected.lifetime_max;
+  if (ends_late || lifetime > expected.lifetime_max) return refusal("it is good for too long");
   if (time_of(not_before) > latest_begin) return refusal("it is not in force yet");
   return {};
 }

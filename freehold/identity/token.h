@@ -47,17 +47,20 @@ struct Claims {
 // it larger than token_size_max are a bug.
 std::string sign(const Claims& claims, const SigningKey& key);
 
-// Whom a token must come from and whom it must be made for.
+// Whom a token must come from, whom it must be made for, and for how long it may be good: one that
+// its issuer made by mistake, or that a thief of the key made, must not be good for ever.
 struct Expected {
   std::string_view issuer;
   std::string_view audience;
+  std::chrono::seconds lifetime_max = std::chrono::hours{1};
 };
 
 // The claims of a token that one of `keys` signed, for this audience, by this issuer, and that is
 // in force now: `iat` and `nbf` not later and `exp` not earlier than now, give or take
-// clock_skew_max. `iss`, `sub`, `aud`, `iat` and `exp` must be there. Every refusal is
-// unauthenticated; its detail says why and repeats nothing of the token. Costs about 0.6 ms (the
-// library reads the key's text each time); TokenVerifier and ServiceTrust remember.
+// clock_skew_max, and `exp` not more than lifetime_max after `iat` and after now. `iss`, `sub`,
+// `aud`, `iat` and `exp` must be there. Every refusal is unauthenticated; its detail says why and
+// repeats nothing of the token. Costs about 0.6 ms (the library reads the key's text each time);
+// TokenVerifier and ServiceTrust remember.
 Result<Claims> verify(std::string_view token, const KeySet& keys, const Expected& expected);
 
 // What a token says of its own origin. Nothing of it may be believed: it only tells which key to

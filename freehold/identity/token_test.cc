@@ -165,6 +165,17 @@ TEST_F(TokenTest, is_taken_until_the_skew_after_its_end_and_not_a_second_longer)
   EXPECT_EQ(refusal(token), "it has expired");
 }
 
+TEST_F(TokenTest, that_is_good_for_longer_than_is_expected_is_refused) {
+  Claims long_lived = claims();
+  long_lived.expires_at = now() + seconds{3600};
+  EXPECT_TRUE(verify(sign(long_lived, key_), keys_, at_the_shop));
+  long_lived.expires_at = now() + seconds{3601};
+  EXPECT_EQ(refusal(sign(long_lived, key_)), "it is good for too long");
+  long_lived.issued_at = now() - seconds{3600};
+  long_lived.expires_at = now() + seconds{60};
+  EXPECT_EQ(refusal(sign(long_lived, key_)), "it is good for too long");
+}
+
 TEST_F(TokenTest, from_the_future_is_taken_within_the_skew_alone) {
   Claims ahead = claims();
   ahead.issued_at = now() + clock_skew_max;

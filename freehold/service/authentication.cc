@@ -75,6 +75,10 @@ Result<std::string> CallerAuthentication::service(std::string_view token) {
   return trust_.caller_of(token, service_);
 }
 
+Task<> CallerAuthentication::refresh_keys() {
+  if (verifier_ && !is_fetching_) co_await fetch_keys();
+}
+
 // Die between adopting and keeping: the next start fetches again.
 Task<> CallerAuthentication::fetch_keys() {
   const Fetching fetching{is_fetching_, fetched_};
@@ -84,6 +88,7 @@ Task<> CallerAuthentication::fetch_keys() {
     record(Severity::warning, "issuer keys not fetched", {{"why", fetched.error().text()}});
     co_return;
   }
+  if (*fetched == verifier_->document()) co_return;
   if (const auto adopted = verifier_->adopt(*fetched); !adopted) {
     record(Severity::warning, "issuer keys not usable", {{"why", adopted.error().text()}});
     co_return;

@@ -29,11 +29,15 @@ class CallerAuthentication final : public http::Authenticator {
                        const boost::asio::any_io_executor& executor);
 
   // Believes access tokens of this issuer for this audience. `fetch` is asked for keys when a token
-  // names one that is not known; what it returns is kept in `database`.
+  // names one that is not known, and by refresh_keys(); what it returns is kept in `database`.
   void believe(std::string issuer, std::string audience, Database& database, FetchKeys fetch);
 
   Task<Result<http::Caller>> user(std::string bearer) override;
   Result<std::string> service(std::string_view token) override;
+
+  // Fetches the issuer's keys, so that one that was withdrawn is believed no more; the former keys
+  // stay when the issuer does not answer.
+  Task<> refresh_keys();
 
  private:
   Task<> fetch_keys();

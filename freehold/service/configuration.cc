@@ -79,6 +79,7 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("consumer-retry-ms", into.consumer_retry_ms)->check(CLI::Range(1, 3'600'000));
   flag("checkpoint-every-s", into.checkpoint_every_s)->check(CLI::Range(1, 86'400));
   flag("answers-max", into.answers_max)->check(CLI::Range(1'000, 1'000'000'000));
+  flag("keys-refetch-s", into.keys_refetch_s)->check(CLI::Range(1, 86'400));
   flag("erase-within-s", into.erase_within_s)->check(CLI::Range(1, 3600));
 }
 
@@ -181,6 +182,7 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"answers-max", "number", "32000000",
        "Answers of idempotent calls of the last 24 hours that are known, at 23 bytes of memory "
        "each; beyond it calls with a new key are refused"},
+      {"keys-refetch-s", "seconds", "300", "Pause between fetches of the token issuer's keys"},
       {"erase-within-s", "seconds", "1800", "Time until deleted data is in no file any more"},
   };
 }

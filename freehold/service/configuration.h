@@ -41,6 +41,7 @@ struct Configuration {
   int consumer_retry_ms = 1000;  // pause before an event that was set aside is tried again
   int checkpoint_every_s = 600;  // of the published states, for replicas to compare with
   std::uint64_t answers_max = http::RememberedAnswers::keys_max_default;  // of idempotent calls
+  int keys_refetch_s = 300;   // pause between fetches of the token issuer's keys
   int erase_within_s = 1800;  // until deleted data is in no file any more
 
   // What to do: empty = serve; else an operator command and its arguments.

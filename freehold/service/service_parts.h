@@ -78,6 +78,7 @@ struct Service::Parts {
   Task<> rebuild(ConsumerLoop* consumer);
   Task<> erase_for_good();
   Task<> checkpoint_states();
+  Task<> refresh_issuer_keys();
   int serve();
 
   const std::string name;
@@ -108,6 +109,7 @@ struct Service::Parts {
   std::unique_ptr<boost::asio::thread_pool> blocking;
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
   boost::asio::basic_waitable_timer<SteadyClock> checkpoint{io};
+  boost::asio::basic_waitable_timer<SteadyClock> key_refresh{io};
   std::filesystem::path scratch;  // of a command that works on a copy; deleted at the end
   bool is_asked_to_stop = false;
   bool is_stopped = false;

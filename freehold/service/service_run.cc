@@ -94,6 +94,7 @@ Result<> Service::Parts::start() {
   blocking = std::make_unique<boost::asio::thread_pool>(1);
   boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
   boost::asio::co_spawn(io, checkpoint_states(), must_not_fail);
+  boost::asio::co_spawn(io, refresh_issuer_keys(), must_not_fail);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -143,6 +144,18 @@ Task<> Service::Parts::checkpoint_states() {
   }
 }
 
+// A token names the key that signed it, so a key that was withdrawn would be believed for as long
+// as nobody brings a token of a new one.
+Task<> Service::Parts::refresh_issuer_keys() {
+  while (!is_asked_to_stop) {
+    co_await authentication->refresh_keys();
+    key_refresh.expires_after(std::chrono::seconds{configuration.keys_refetch_s});
+    const auto [stopped] =
+        co_await key_refresh.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (stopped) co_return;
+  }
+}
+
 // What was deleted still stands in the write-ahead log, and is gone when that was emptied. Nothing
 // is to be emptied where nothing was committed.
 Task<> Service::Parts::erase_for_good() {
@@ -189,6 +202,7 @@ Task<> Service::Parts::stop() {
   co_await sagas->stop();
   erasure.cancel();
   checkpoint.cancel();
+  key_refresh.cancel();
   is_stopped = true;
 }
 

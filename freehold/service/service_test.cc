@@ -258,8 +258,16 @@ class Issuer {
            "\r\n";
   }
   std::string token() const { return token(key_); }
+  // From now on it signs with another key.
+  void withdraw_key() { served_.run(change_key()); }
 
  private:
+  Task<bool> change_key() {
+    key_ = identity::SigningKey::generate();
+    keys_ = {};
+    keys_.add(key_.verifying_key());
+    co_return true;
+  }
   Task<Result<http::Response>> show_keys(http::None, http::Call) {
     http::Response response;
     response.headers.add("Content-Type", "application/jwk-set+json");
@@ -291,6 +299,16 @@ TEST_F(ServiceTest, verifies_tokens_after_a_restart_while_their_issuer_is_down) 
   port_ = 0;
   start({peer});
   EXPECT_EQ(ask("GET", "/api/me", token).status, 401);
+}
+
+TEST_F(ServiceTest, a_key_that_its_issuer_withdrew_is_soon_believed_no_more) {
+  auto issuer = std::make_unique<Issuer>();
+  start({issuer->peer(), "--keys-refetch-s=1"});
+  const std::string old_token = issuer->token();
+  EXPECT_EQ(ask("GET", "/api/me", old_token).status, 200);
+  issuer->withdraw_key();
+  EXPECT_TRUE(http::comes_true([&] { return ask("GET", "/api/me", old_token).status == 401; }));
+  EXPECT_EQ(ask("GET", "/api/me", issuer->token()).status, 200);
 }
 
 class ErasureTest : public ServiceTest {
