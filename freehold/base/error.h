@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace freehold {
 
@@ -52,6 +54,14 @@ class [[nodiscard]] Error {
   std::string_view sentence() const { return sentence_; }
   std::string_view detail() const { return detail_; }
 
+  // When it is worth to try again, where that is known: what a caller over HTTP reads as
+  // Retry-After. Zero: not known. It does not travel in a reply or a journal.
+  Error retry_after(std::chrono::seconds delay) && {
+    retry_after_ = delay;
+    return std::move(*this);
+  }
+  std::chrono::seconds retry_after() const { return retry_after_; }
+
   // "order/unknown_order: There is no such order. (detail)", for records and reports.
   std::string text() const;
 
@@ -63,6 +73,7 @@ class [[nodiscard]] Error {
   Kind kind_;
   std::string sentence_;
   std::string detail_;
+  std::chrono::seconds retry_after_{0};
 };
 
 }  // namespace freehold

@@ -56,9 +56,9 @@ std::optional<std::string_view> Call::header(std::string_view name) const {
 Result<std::string_view> Call::if_match() const {
   const auto field = header("If-Match");
   if (!field) return errors::precondition_required;
-  std::string_view tag = trimmed(*field);
+  const std::string_view tag = trimmed(*field);
   if (tag == "*") return tag;
-  if (tag.starts_with("W/")) tag.remove_prefix(2);
+  if (tag.starts_with("W/")) return errors::precondition_failed;
   const std::string_view inner = unquoted(tag);
   if (inner.size() == tag.size() || inner.contains('"'))
     return Error{errors::malformed, "If-Match: one entity tag in quotes is expected"};

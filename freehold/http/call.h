@@ -95,7 +95,8 @@ class Call {
   const Request& request() const { return *exchange_->request; }
 
   // The entity tag that the caller read, without quotes ("*": any). Refused: precondition_required
-  // when there is no If-Match, malformed when it is not one entity tag.
+  // when there is no If-Match, precondition_failed when the tag is weak (RFC 9110, 13.1.1: it never
+  // matches here), malformed when it is not one entity tag.
   Result<std::string_view> if_match() const;
 
   // How long the caller prefers to wait for a final state (RFC 7240, `Prefer: wait=N`), at most

@@ -10,6 +10,18 @@ bool takes_body(Method method) {
   return method == Method::post || method == Method::put || method == Method::patch;
 }
 
+Result<> check_media_type(const Request& request) {
+  const auto field = request.headers.find("Content-Type");
+  if (!field || request.body.empty()) return {};
+  std::string_view type = field->substr(0, field->find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  const bool is_json =
+      equal_without_case(type, "application/json") ||
+      (type.size() > 5 && equal_without_case(type.substr(type.size() - 5), "+json"));
+  if (is_json) return {};
+  return Error{errors::unsupported_media_type, "Content-Type: application/json is expected"};
+}
+
 Error unknown_query_parameter(std::string_view name) {
   return {errors::malformed, "query parameter " + std::string{name} + ": not known here"};
 }

@@ -123,8 +123,10 @@ json::object responses_of(const Route& route, SchemaComponents& schemas) {
         json_content("application/json", json::parse(route.shape().output_schema(schemas)));
   json::object failure{{"description", "Why not."},
                        {"content", json_content("application/problem+json", reference("Problem"))}};
-  return {{std::to_string(route.shape().status), std::move(success)},
-          {"default", std::move(failure)}};
+  json::object responses;
+  for (const int status : route.statuses()) responses[std::to_string(status)] = success;
+  responses["default"] = std::move(failure);
+  return responses;
 }
 
 std::string operation_id(const Route& route) {

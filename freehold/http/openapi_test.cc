@@ -46,6 +46,10 @@ Task<Result<EventStream>> follow(Ask, Call) {
   co_return EventStream{};
 }
 
+Task<Result<Reply<Thing>>> make(Price price, Call) {
+  co_return Reply<Thing>{.status = 201, .body = {1, price}};
+}
+
 Task<Result<None>> nothing(None, Call) {
   co_return None{};
 }
@@ -56,6 +60,7 @@ void declare(Routes& routes) {
   routes.get<"/things/{id}/events">(follow).internal();
   routes.describe_at_openapi_json("Things", "1.0");
   routes.get<"/declared/later">(nothing).signed_in();
+  routes.post<"/things">(make).signed_in().answers({201, 202});
 }
 
 class OpenApi : public testing::Test {
@@ -114,6 +119,9 @@ TEST_F(OpenApi, answers_access_and_problems_are_described) {
   EXPECT_TRUE(at("/paths/~1things~1{id}~1events/get/responses/200/content")
                   .as_object()
                   .contains("text/event-stream"));
+  const json::object& made = at("/paths/~1things/post/responses").as_object();
+  EXPECT_TRUE(made.contains("201") && made.contains("202") && !made.contains("200"));
+  EXPECT_TRUE(made.at("202").as_object().contains("content"));
   EXPECT_EQ(at("/paths/~1things~1{id}/get/security"), json::array{});
   EXPECT_EQ(at("/paths/~1things~1{id}/patch/security/0/user/0"), "admin");
   EXPECT_TRUE(at("/paths/~1things~1{id}~1events/get/security/0").as_object().contains("service"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/http/problem.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -24,10 +25,11 @@ struct FinerStatus {
   const ErrorCode* code;
   int status;
 };
-constexpr std::array<FinerStatus, 4> finer_statuses{{{&errors::method_not_allowed, 405},
+constexpr std::array<FinerStatus, 5> finer_statuses{{{&errors::method_not_allowed, 405},
                                                      {&errors::too_slow, 408},
                                                      {&errors::log_truncated, 410},
-                                                     {&errors::too_large, 413}}};
+                                                     {&errors::too_large, 413},
+                                                     {&errors::unsupported_media_type, 415}}};
 
 constexpr std::array every_kind{Kind::invalid,
                                 Kind::unauthenticated,
@@ -69,7 +71,9 @@ void write_problem(Response& response, const Error& error) {
   problem.status = response.status;
   if (!error.detail().empty()) problem.detail = error.detail();
   response.headers.add("Content-Type", "application/problem+json");
-  if (response.status == 429 || response.status == 503) response.headers.add("Retry-After", "1");
+  if (response.status == 429 || response.status == 503)
+    response.headers.add("Retry-After", std::to_string(std::max<std::chrono::seconds::rep>(
+                                            error.retry_after().count(), 1)));
   if (response.status == 401) response.headers.add("WWW-Authenticate", "Bearer");
   write_json(response.body, problem);
 }

@@ -6,7 +6,8 @@
 //    "status":422,"detail":"…","code":"product/out_of_stock"}
 //
 // `type` and `code` name the errors.def row, `title` is its sentence, `detail` (left out when
-// empty) is of this occurrence. Answers with 429 and 503 carry Retry-After: 1.
+// empty) is of this occurrence. Answers with 429 and 503 carry Retry-After:
+// the error's, or 1.
 #pragma once
 
 #include "freehold/base/error.h"

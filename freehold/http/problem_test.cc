@@ -33,6 +33,7 @@ TEST(Problem, http_has_finer_statuses_for_some) {
   EXPECT_EQ(status_of(errors::log_diverged), 409);
   EXPECT_EQ(status_of(errors::log_truncated), 410);
   EXPECT_EQ(status_of(errors::too_large), 413);
+  EXPECT_EQ(status_of(errors::unsupported_media_type), 415);
   EXPECT_EQ(status_of(errors::event_too_large), 422);
 }
 
@@ -48,6 +49,14 @@ TEST(Problem, a_page_of_a_proxy_tells_what_its_status_tells) {
   EXPECT_TRUE(read(504).is(errors::deadline_exceeded));
   EXPECT_TRUE(read(500).is(errors::unexpected_answer));
   EXPECT_TRUE(read(404).is(errors::unexpected_answer));
+}
+
+TEST(Problem, says_when_to_try_again) {
+  Response response;
+  write_problem(response, errors::overloaded);
+  EXPECT_EQ(response.headers.find("Retry-After"), "1");
+  write_problem(response, Error{errors::overloaded}.retry_after(std::chrono::seconds{73}));
+  EXPECT_EQ(response.headers.find("Retry-After"), "73");
 }
 
 TEST(Problem, replaces_what_the_answer_held) {

@@ -118,6 +118,11 @@ Route& Route::described_as(std::string_view summary) {
   return *this;
 }
 
+Route& Route::answers(std::initializer_list<int> statuses) {
+  statuses_ = statuses;
+  return *this;
+}
+
 Routes::Routes(Authenticator* authenticator) : authenticator_(authenticator) {}
 Routes::~Routes() = default;
 

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,17 +49,21 @@ class Route {
   // A sentence for OpenAPI.
   Route& described_as(std::string_view summary);
 
+  // The statuses of its success, where it is not always 200 (204 without a body), for OpenAPI.
+  Route& answers(std::initializer_list<int> statuses);
+
   Method method() const { return method_; }
   std::string_view path() const { return path_; }
   Access access() const { return access_; }
   const std::vector<std::string>& roles() const { return roles_; }
   std::string_view summary() const { return summary_; }
+  const std::vector<int>& statuses() const { return statuses_; }
   const internal::RouteShape& shape() const { return shape_; }
 
  private:
   friend class Routes;
   Route(Method method, std::string_view path, internal::RouteShape shape)
-      : method_(method), path_(path), shape_(shape) {}
+      : method_(method), path_(path), shape_(shape), statuses_{shape.status} {}
   void set_access(Access access);
 
   Method method_;
@@ -68,6 +73,7 @@ class Route {
   Access access_ = Access::undeclared;
   std::vector<std::string> roles_;
   std::string summary_;
+  std::vector<int> statuses_;
 };
 
 // What was answered, for metrics and records.

@@ -193,10 +193,29 @@ TEST_F(RoutesTest, each_access_rule_lets_in_whom_it_names) {
   EXPECT_EQ(status("GET", item, "Authorization: Bearer nonsense\r\n"), 200);
 }
 
+TEST_F(RoutesTest, a_body_that_says_it_is_no_json_is_not_read) {
+  const auto put = [&](const std::string& type) {
+    RawClient client{served_.port()};
+    return client.ask(request("PUT", item, type, R"({"name":"chair","colour":"red"})"));
+  };
+  for (const char* type : {"", "Content-Type: application/json\r\n",
+                           "Content-Type: Application/JSON; charset=utf-8\r\n",
+                           "Content-Type: application/merge-patch+json\r\n"})
+    EXPECT_EQ(put(type).status, 201) << type;
+  for (const char* type :
+       {"Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: application/jsonp\r\n"}) {
+    const RawAnswer refused = put(type);
+    EXPECT_EQ(refused.status, 415) << type;
+    EXPECT_THAT(refused.body, HasSubstr("unsupported_media_type"));
+  }
+}
+
 TEST_F(RoutesTest, a_change_needs_the_version_that_was_read) {
   EXPECT_EQ(ask("PATCH", item).status, 428);
   EXPECT_EQ(ask("PATCH", item, "If-Match: 7\r\n").status, 400);
   EXPECT_EQ(ask("PATCH", item, "If-Match: \"6\"\r\n").status, 412);
+  EXPECT_EQ(ask("PATCH", item, "If-Match: W/\"7\"\r\n").status, 412);
   const RawAnswer changed = ask("PATCH", item, "If-Match: \"7\"\r\n");
   EXPECT_EQ(changed.status, 204);
   EXPECT_EQ(changed.header("ETag"), "\"8\"");

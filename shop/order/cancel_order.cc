@@ -9,7 +9,9 @@ using freehold::Result, freehold::Saga, freehold::SqlTransaction, freehold::Task
 namespace http = freehold::http;
 
 void OrderCancelling::routes(http::Routes& routes) {
-  routes.post<"/api/orders/{id}/cancellation">(&OrderCancelling::cancel, *this).signed_in();
+  routes.post<"/api/orders/{id}/cancellation">(&OrderCancelling::cancel, *this)
+      .signed_in()
+      .answers({202});
 }
 
 // Asked twice it is noted once: the second finds the same saga, or the order cancelled.

@@ -25,7 +25,7 @@ BOOST_DESCRIBE_STRUCT(WantedProduct, (), (id))
 }  // namespace
 
 void OrderPlacing::routes(http::Routes& routes) {
-  routes.post<"/api/orders">(&OrderPlacing::place, *this).signed_in();
+  routes.post<"/api/orders">(&OrderPlacing::place, *this).signed_in().answers({201, 202});
 }
 
 // 1. The request. Its answer comes out of `call.write`, so the transaction that has the effect

@@ -10,7 +10,8 @@ namespace http = freehold::http;
 
 void StockKeeping::routes(http::Routes& routes) {
   routes.post<"/api/products/{id}/stock-adjustments">(&StockKeeping::adjust_stock, *this)
-      .requires_role("admin");
+      .requires_role("admin")
+      .answers({201});
   routes.get<"/api/products/{id}/stock">(&StockKeeping::get, *this).requires_role("admin");
 }
 

@@ -25,7 +25,9 @@ http::Reply<ProductView> reply(SqlTransaction& transaction, int status, ProductI
 }  // namespace
 
 void CatalogueManagement::routes(http::Routes& routes) {
-  routes.post<"/api/products">(&CatalogueManagement::create, *this).requires_role("admin");
+  routes.post<"/api/products">(&CatalogueManagement::create, *this)
+      .requires_role("admin")
+      .answers({201});
   routes.patch<"/api/products/{id}">(&CatalogueManagement::change, *this).requires_role("admin");
   routes.del<"/api/products/{id}">(&CatalogueManagement::withdraw, *this).requires_role("admin");
 }

@@ -39,8 +39,8 @@ Task<Result<std::optional<Credentials>>> account_of(freehold::Database* database
 }  // namespace
 
 void LogIn::routes(http::Routes& routes) {
-  routes.post<"/api/sessions">(&LogIn::begin, *this).open();
-  routes.post<"/api/sessions/refresh">(&LogIn::refresh_session, *this).open();
+  routes.post<"/api/sessions">(&LogIn::begin, *this).open().answers({201});
+  routes.post<"/api/sessions/refresh">(&LogIn::refresh_session, *this).open().answers({201});
   routes.del<"/api/sessions/current">(&LogIn::end, *this).signed_in();
 }
 

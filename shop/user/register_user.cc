@@ -7,7 +7,7 @@ using freehold::Result, freehold::SqlTransaction, freehold::Task;
 namespace http = freehold::http;
 
 void UserRegistration::routes(http::Routes& routes) {
-  routes.post<"/api/users">(&UserRegistration::create, *this).open();
+  routes.post<"/api/users">(&UserRegistration::create, *this).open().answers({201});
 }
 
 Task<Result<http::Reply<Account>>> UserRegistration::create(Registration request, http::Call) {

@@ -40,6 +40,19 @@ class Border(Journey):
             self.assertEqual(described["info"]["title"], service)
             self.assertTrue(described["paths"])
 
+    def test_the_statuses_of_a_success_are_described(self):
+        for service, path, statuses in (("order", "/api/orders", {"201", "202"}),
+                                        ("order", "/api/orders/{id}/cancellation", {"202"}),
+                                        ("product", "/api/products", {"201"}),
+                                        ("product", "/api/products/{id}/stock-adjustments",
+                                         {"201"}),
+                                        ("user", "/api/users", {"201"}),
+                                        ("user", "/api/sessions", {"201"}),
+                                        ("user", "/api/sessions/refresh", {"201"})):
+            described = Api(self.shop.port_of(service)).get("/openapi.json").json
+            self.assertEqual(described["paths"][path]["post"]["responses"].keys() - {"default"},
+                             statuses, path)
+
     def test_every_no_is_a_problem_whoever_says_it(self):
         nobody, customer, admin = Api(self.shop.port), self.customer, self.admin
         nothing = "01a20480-0000-7000-8000-000000000000"
@@ -54,6 +67,8 @@ class Border(Journey):
                 (nobody.get("/api/users/me"), 401, "freehold/unauthenticated"),
                 (customer.get(f"/api/orders/{nothing}"), 404, "order/unknown_order"),
                 (customer.patch("/api/users/me", ["no object"]), 400, "freehold/malformed"),
+                (nobody.post("/api/sessions", {}, headers={"Content-Type": "text/plain"}), 415,
+                 "freehold/unsupported_media_type"),
                 (customer.post("/api/products", {}), 403, "freehold/forbidden"),
                 (admin.post("/api/products", {"sku": 1}), 400, "freehold/malformed")):
             with self.subTest(code):

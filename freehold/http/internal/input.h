@@ -18,6 +18,9 @@
 namespace freehold::http::internal {
 
 bool takes_body(Method method);
+// A body that says what it is must say JSON (RFC 8259; RFC 6839, +json). Refused:
+// unsupported_media_type. So no page of another site can send one without being asked first.
+Result<> check_media_type(const Request& request);
 Error unknown_query_parameter(std::string_view name);
 Error repeated_query_parameter(std::string_view name);
 
@@ -48,7 +51,7 @@ Result<> read_query(In& in, std::string_view query) {
   return require_members<In>(given);
 }
 
-// Refused: malformed, naming what is wrong.
+// Refused: malformed, naming what is wrong; unsupported_media_type.
 template <class In, PathText Path>
 Result<In> read_input(const Exchange& exchange) {
   In in{};
@@ -60,6 +63,7 @@ Result<In> read_input(const Exchange& exchange) {
   }
   FREEHOLD_TRY(auto fields, query_fields(request.query()));
   if (!fields.empty()) return unknown_query_parameter(fields.front().first);
+  FREEHOLD_TRY(check_media_type(request));
   const std::string_view body = request.body.empty() ? "{}" : std::string_view{request.body};
   FREEHOLD_TRY(read_json_members(in, body, Strictness::strict, path_parameters<Path>));
   return in;
