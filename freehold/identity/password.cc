@@ -88,23 +88,25 @@ PasswordPool::PasswordPool(Options options) : queue_max_(options.queue_max) {
 }
 
 PasswordPool::~PasswordPool() {
-  std::deque<Job> waiting;
+  std::array<std::deque<Job>, 2> waiting;
   {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
-    waiting.swap(queue_);
+    waiting.swap(queues_);
   }
   wake_.notify_all();
-  for (Job& job : waiting) job(&errors::shutting_down);
+  for (std::deque<Job>& queue : waiting)
+    for (Job& job : queue) job(&errors::shutting_down);
   for (std::thread& thread : threads_) thread.join();
 }
 
 Task<Result<std::string>> PasswordPool::hash(std::string password) {
-  return submit<std::string>([secret = Secret{password}] { return hash_password(secret.text()); });
+  return submit<std::string>(to_hash,
+                             [secret = Secret{password}] { return hash_password(secret.text()); });
 }
 
 Task<Result<bool>> PasswordPool::verify(std::string encoded, std::string candidate) {
-  return submit<bool>([encoded = std::move(encoded), secret = Secret{candidate}] {
+  return submit<bool>(to_verify, [encoded = std::move(encoded), secret = Secret{candidate}] {
     return verify_password(encoded, secret.text());
   });
 }
@@ -112,13 +114,13 @@ Task<Result<bool>> PasswordPool::verify(std::string encoded, std::string candida
 // Answers by post() in every case, so that the coroutine goes on where it was, and never inside
 // the call that queued it. The guard keeps its io_context running while a thread here is at work.
 template <class T>
-Task<Result<T>> PasswordPool::submit(std::move_only_function<Result<T>()> work) {
+Task<Result<T>> PasswordPool::submit(Queue queue, std::move_only_function<Result<T>()> work) {
   return asio::async_initiate<const asio::use_awaitable_t<>, void(Result<T>)>(
-      [this](auto handler, std::move_only_function<Result<T>()> queued) {
+      [this, queue](auto handler, std::move_only_function<Result<T>()> queued) {
         auto executor = asio::get_associated_executor(handler);
         auto guard = asio::make_work_guard(executor);
-        enqueue([handler = std::move(handler), queued = std::move(queued), guard = std::move(guard),
-                 executor](const ErrorCode* refusal) mutable {
+        enqueue(queue, [handler = std::move(handler), queued = std::move(queued),
+                        guard = std::move(guard), executor](const ErrorCode* refusal) mutable {
           Result<T> outcome = refusal ? Result<T>{*refusal} : queued();
           queued = nullptr;  // wipes the texts before anybody hears of the outcome
           asio::post(executor,
@@ -131,20 +133,28 @@ Task<Result<T>> PasswordPool::submit(std::move_only_function<Result<T>()> work) 
       asio::use_awaitable, std::move(work));
 }
 
-void PasswordPool::enqueue(Job job) {
+void PasswordPool::enqueue(Queue queue, Job job) {
   const ErrorCode* refusal = nullptr;
   {
     const std::lock_guard lock{mutex_};
     if (stopping_) {
       refusal = &errors::shutting_down;
-    } else if (queue_.size() == queue_max_) {
+    } else if (queues_[queue].size() == queue_max_) {
       refusal = &errors::overloaded;
     } else {
-      queue_.push_back(std::move(job));
+      queues_[queue].push_back(std::move(job));
     }
   }
   if (refusal) return job(refusal);  // NOLINT(bugprone-use-after-move): it was not queued
   wake_.notify_one();
+}
+
+PasswordPool::Job PasswordPool::next_job() {
+  std::deque<Job>& queue = queues_[turn_].empty() ? queues_[1 - turn_] : queues_[turn_];
+  turn_ = 1 - turn_;
+  Job job = std::move(queue.front());
+  queue.pop_front();
+  return job;
 }
 
 void PasswordPool::serve() {
@@ -152,10 +162,10 @@ void PasswordPool::serve() {
     Job job;
     {
       std::unique_lock lock{mutex_};
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
+      const auto waits = [](const std::deque<Job>& queue) { return !queue.empty(); };
+      wake_.wait(lock, [&] { return stopping_ || std::ranges::any_of(queues_, waits); });
+      if (std::ranges::none_of(queues_, waits)) return;
+      job = next_job();
     }
     job(nullptr);
   }

@@ -4,6 +4,7 @@
 // core each. What is stored is the encoded string, $argon2id$v=19$m=19456,t=2,p=1$salt$hash.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -28,15 +29,17 @@ Result<std::string> hash_password(std::string_view password);
 // Refused: overloaded (no memory), internal (`encoded` is not what hash_password makes).
 Result<bool> verify_password(std::string_view encoded, std::string_view candidate);
 
-// Threads of their own for passwords, and a bounded queue before them: log-ins can fill this pool
-// and nothing else. Each operation takes its text by value, wipes it from memory when done, and
-// completes on the executor of the coroutine that awaits it. Callable from any thread; destroy it
-// before the io_context of the coroutines that use it.
+// Threads of their own for passwords, and two bounded queues before them, one for new passwords and
+// one for those that are verified: who fills this pool fills nothing else, and a flood of
+// registrations leaves half of it to log-ins. The queues take turns. Each operation takes its text
+// by value, wipes it from memory when done, and completes on the executor of the coroutine that
+// awaits it. Callable from any thread; destroy it before the io_context of the coroutines that use
+// it.
 class PasswordPool {
  public:
   struct Options {
     std::size_t threads = 0;     // 0: half the cores, at least one
-    std::size_t queue_max = 64;  // operations that wait for a thread
+    std::size_t queue_max = 64;  // operations that wait for a thread, in each queue
   };
 
   explicit PasswordPool(Options options);
@@ -56,16 +59,20 @@ class PasswordPool {
   // Called once: with nullptr it does its work, with a code it is refused; both answer.
   using Job = std::move_only_function<void(const ErrorCode* refusal)>;
 
+  enum Queue : std::size_t { to_hash, to_verify };
+
   template <class T>
-  Task<Result<T>> submit(std::move_only_function<Result<T>()> work);
-  void enqueue(Job job);
+  Task<Result<T>> submit(Queue queue, std::move_only_function<Result<T>()> work);
+  void enqueue(Queue queue, Job job);
+  Job next_job();  // under mutex_; one of the queues is not empty
   void serve();
 
   const std::size_t queue_max_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Job> queue_;  // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
+  std::array<std::deque<Job>, 2> queues_;  // guarded by mutex_
+  std::size_t turn_ = to_hash;             // whose next; guarded by mutex_
+  bool stopping_ = false;                  // guarded by mutex_
   std::vector<std::thread> threads_;
 };
 

@@ -115,6 +115,24 @@ TEST(PasswordPool, the_refused_are_answered_before_the_queue_is_through) {
   EXPECT_EQ(outcomes.done + outcomes.overloaded, 8);
 }
 
+Task<> verify_with(PasswordPool* pool, const Outcomes* hashes, int* done_before) {
+  EXPECT_TRUE(co_await pool->verify("", "a password"));
+  *done_before = hashes->done;
+}
+
+TEST(PasswordPool, a_flood_of_new_passwords_does_not_hold_up_those_that_are_verified) {
+  asio::io_context context;
+  PasswordPool pool{{.threads = 1, .queue_max = 20}};
+  Outcomes outcomes;
+  for (int i = 0; i < 40; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
+  int done_before = -1;
+  asio::co_spawn(context, verify_with(&pool, &outcomes, &done_before), asio::detached);
+  context.run();
+  EXPECT_GE(outcomes.overloaded, 1) << "the flood filled its queue";
+  EXPECT_GE(done_before, 0) << "and not the other one";
+  EXPECT_LE(done_before, 3);
+}
+
 TEST(PasswordPool, its_end_answers_what_waits) {
   asio::io_context context;
   Outcomes outcomes;

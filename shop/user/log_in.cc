@@ -6,6 +6,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/identity/secret.h"
+#include "shop/user/network_address.h"
 #include "shop/user/store/accounts.h"
 
 namespace user {
@@ -15,11 +16,6 @@ namespace http = freehold::http;
 namespace identity = freehold::identity;
 
 namespace {
-
-// Where the request came from: the gateway says it; without a gateway all are one.
-std::string network_address(const http::Call& call) {
-  return std::string{call.header("X-Real-IP").value_or("direct")};
-}
 
 // The account whose password this is; nullopt: there is none, or the password is wrong. An account
 // that does not exist costs the same work, so that nobody can find out who has one.

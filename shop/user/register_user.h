@@ -6,6 +6,7 @@
 #include "freehold/database/database.h"
 #include "freehold/http/routes.h"
 #include "freehold/identity/password.h"
+#include "shop/user/domain/throttle.h"
 #include "shop/user/store/accounts.h"
 
 namespace user {
@@ -17,7 +18,8 @@ struct Registration {
 };
 BOOST_DESCRIBE_STRUCT(Registration, (), (email, password, name))
 
-// Makes accounts of customers; an operator makes one an administrator.
+// Makes accounts of customers, not too many for one network address; an operator makes one an
+// administrator.
 class UserRegistration {
  public:
   UserRegistration(freehold::Database& database, freehold::identity::PasswordPool& passwords)
@@ -33,6 +35,8 @@ class UserRegistration {
 
   freehold::Database& database_;
   freehold::identity::PasswordPool& passwords_;
+  // A household or an office in 10 minutes; a flood costs 1 % of a core.
+  Throttle addresses_{{.attempts_max = 300}};
 };
 
 }  // namespace user

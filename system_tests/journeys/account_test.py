@@ -8,6 +8,8 @@ from system_tests.journeys.journey import Journey
 from system_tests.running.api import PASSWORD, Api, expect, new_email
 
 ATTEMPTS_MAX = 10  # failed log-ins for one account until it is throttled
+REGISTRATIONS_MAX = 300  # from one address
+WINDOW_S = 600
 GRACE_US = 10_000_000
 
 
@@ -61,8 +63,21 @@ class Account(Journey):
                                 "user/wrong_credentials")
         throttled = self.api.log_in(self.email)
         self.assert_problem(throttled, 429, "user/too_many_attempts")
-        self.assertGreater(int(throttled.headers["Retry-After"]), 0)
+        self.assertGreater(int(throttled.headers["Retry-After"]), WINDOW_S / 2)
+        self.assertLessEqual(int(throttled.headers["Retry-After"]), WINDOW_S)
         self.assertEqual(self.somebody().get("/api/users/me").status, 200)
+
+    def test_a_flood_of_registrations_from_one_address_is_throttled(self):
+        def register(address, password):
+            return Api(self.shop.port_of("user")).post(
+                "/api/users", {"email": new_email(), "password": password, "name": "Ann"},
+                headers={"X-Real-IP": address})
+        for _ in range(REGISTRATIONS_MAX):
+            self.assertEqual(register("192.0.2.1", "short").status, 400)
+        throttled = register("192.0.2.1", PASSWORD)
+        self.assert_problem(throttled, 429, "user/too_many_attempts")
+        self.assertGreater(int(throttled.headers["Retry-After"]), WINDOW_S / 2)
+        self.assertEqual(register("192.0.2.2", PASSWORD).status, 201)
 
     def test_the_public_keys_are_there_for_everybody(self):
         keys = expect(200, self.api.get("/api/.well-known/jwks.json"))["keys"]

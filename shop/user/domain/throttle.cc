@@ -9,47 +9,62 @@
 
 namespace user {
 
-// The address first: one that is refused cannot fill the memory of accounts.
-freehold::Result<> LogInThrottle::begin(std::string_view account, std::string_view address) {
-  Window& of_address = window(addresses_, address);
-  if (of_address.attempts >= limits_.failures_per_address) return errors::too_many_attempts;
-  Window& of_account = window(accounts_, account);
-  if (of_account.attempts >= limits_.failures_per_account) return errors::too_many_attempts;
-  ++of_account.attempts;
-  ++of_address.attempts;
-  return {};
+freehold::Result<> Throttle::check(std::string_view name) {
+  const Window& now = window(name);
+  if (now.attempts < limits_.attempts_max) return {};
+  const auto left = now.begun + limits_.window - freehold::SteadyClock::now();
+  return freehold::Error{errors::too_many_attempts}.retry_after(
+      std::chrono::ceil<std::chrono::seconds>(left));
 }
 
-void LogInThrottle::succeeded(std::string_view account, std::string_view address) {
-  accounts_.erase(std::string{account});
-  give_back(window(addresses_, address));
+void Throttle::count(std::string_view name) {
+  ++window(name).attempts;
 }
 
-void LogInThrottle::not_tried(std::string_view account, std::string_view address) {
-  give_back(window(accounts_, account));
-  give_back(window(addresses_, address));
+void Throttle::give_back(std::string_view name) {
+  Window& now = window(name);
+  if (now.attempts > 0) --now.attempts;
 }
 
-void LogInThrottle::give_back(Window& window) {
-  if (window.attempts > 0) --window.attempts;
+void Throttle::forget(std::string_view name) {
+  windows_.erase(std::string{name});
 }
 
-LogInThrottle::Window& LogInThrottle::window(Windows& windows, std::string_view key) {
+Throttle::Window& Throttle::window(std::string_view name) {
   const auto now = freehold::SteadyClock::now();
-  std::string name{key};
-  if (windows.size() >= limits_.entries_max && !windows.contains(name)) forget_oldest(windows);
-  Window& window = windows.try_emplace(std::move(name), Window{now}).first->second;
+  std::string key{name};
+  if (windows_.size() >= limits_.names_max && !windows_.contains(key)) forget_oldest();
+  Window& window = windows_.try_emplace(std::move(key), Window{now}).first->second;
   if (now - window.begun > limits_.window) window = {.begun = now};
   return window;
 }
 
 // An eighth at once, so that a flood of names pays for it seldom.
-void LogInThrottle::forget_oldest(Windows& windows) {
+void Throttle::forget_oldest() {
   std::vector<freehold::SteadyClock::time_point> begun;
-  for (const auto& [name, window] : windows) begun.push_back(window.begun);
+  for (const auto& [name, window] : windows_) begun.push_back(window.begun);
   const auto last = begun.begin() + static_cast<std::ptrdiff_t>(begun.size() / 8);
   std::ranges::nth_element(begun, last);
-  std::erase_if(windows, [&](const auto& entry) { return entry.second.begun <= *last; });
+  std::erase_if(windows_, [&](const auto& entry) { return entry.second.begun <= *last; });
+}
+
+// The address first: one that is refused cannot fill the memory of accounts.
+freehold::Result<> LogInThrottle::begin(std::string_view account, std::string_view address) {
+  FREEHOLD_TRY(addresses_.check(address));
+  FREEHOLD_TRY(accounts_.check(account));
+  accounts_.count(account);
+  addresses_.count(address);
+  return {};
+}
+
+void LogInThrottle::succeeded(std::string_view account, std::string_view address) {
+  accounts_.forget(account);
+  addresses_.give_back(address);
+}
+
+void LogInThrottle::not_tried(std::string_view account, std::string_view address) {
+  accounts_.give_back(account);
+  addresses_.give_back(address);
 }
 
 }  // namespace user

@@ -12,21 +12,53 @@
 
 namespace user {
 
-// Slows down those who guess passwords: so many failed attempts in a window for one account, and so
-// many from one network address. An attempt counts from its beginning, so that many at one time
-// cannot slip through; success gives it back, and so does a fault of ours. In memory, for one
-// thread; forgetful after a restart, which gives a guesser one more window.
+// So many attempts in a window for each name. In memory, for one thread; forgetful after a restart,
+// which gives everybody one more window.
+class Throttle {
+ public:
+  struct Limits {
+    std::size_t attempts_max;
+    std::chrono::seconds window{600};
+    std::size_t names_max = 100'000;  // beyond it the oldest windows are forgotten
+  };
+
+  explicit Throttle(Limits limits) : limits_(limits) {}
+
+  // Refused: too_many_attempts, until the window of this name is over; the error says when.
+  freehold::Result<> check(std::string_view name);
+  void count(std::string_view name);      // an attempt
+  void give_back(std::string_view name);  // an attempt that counts for none
+  void forget(std::string_view name);     // all its attempts
+
+ private:
+  struct Window {
+    freehold::SteadyClock::time_point begun;
+    std::size_t attempts = 0;
+  };
+
+  Window& window(std::string_view name);
+  void forget_oldest();
+
+  const Limits limits_;
+  std::unordered_map<std::string, Window> windows_;
+};
+
+// Slows down those who guess passwords: so many failed attempts for one account, and so many from
+// one network address. An attempt counts from its beginning, so that many at one time cannot slip
+// through; success gives it back, and so does a fault of ours.
 class LogInThrottle {
  public:
   struct Limits {
     std::size_t failures_per_account = 10;
     std::size_t failures_per_address = 100;
     std::chrono::seconds window{600};
-    std::size_t entries_max = 100'000;  // beyond it the oldest windows are forgotten
+    std::size_t entries_max = 100'000;
   };
 
   LogInThrottle() : LogInThrottle(Limits{}) {}
-  explicit LogInThrottle(Limits limits) : limits_(limits) {}
+  explicit LogInThrottle(Limits limits)
+      : accounts_({limits.failures_per_account, limits.window, limits.entries_max}),
+        addresses_({limits.failures_per_address, limits.window, limits.entries_max}) {}
 
   // Counts an attempt. Refused: too_many_attempts; nothing is counted then.
   freehold::Result<> begin(std::string_view account, std::string_view address);
@@ -36,19 +68,8 @@ class LogInThrottle {
   void not_tried(std::string_view account, std::string_view address);
 
  private:
-  struct Window {
-    freehold::SteadyClock::time_point begun;
-    std::size_t attempts = 0;
-  };
-  using Windows = std::unordered_map<std::string, Window>;
-
-  Window& window(Windows& windows, std::string_view key);
-  static void give_back(Window& window);
-  static void forget_oldest(Windows& windows);
-
-  const Limits limits_;
-  Windows accounts_;
-  Windows addresses_;
+  Throttle accounts_;
+  Throttle addresses_;
 };
 
 }  // namespace user

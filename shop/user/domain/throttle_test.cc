@@ -23,6 +23,17 @@ constexpr LogInThrottle::Limits tight{.failures_per_account = 2,
                                       .window = std::chrono::seconds{60},
                                       .entries_max = 4};
 
+TEST(Throttle, says_when_the_window_is_over) {
+  MovingClock clock;
+  Throttle throttle{{.attempts_max = 1, .window = std::chrono::seconds{60}}};
+  throttle.count("1");
+  clock.elapsed += std::chrono::seconds{20};
+  EXPECT_EQ(throttle.check("1").error().retry_after(), std::chrono::seconds{40});
+  EXPECT_TRUE(throttle.check("2"));
+  clock.elapsed += std::chrono::seconds{41};
+  EXPECT_TRUE(throttle.check("1"));
+}
+
 TEST(LogInThrottle, refuses_an_account_after_its_failures_until_the_window_is_over) {
   MovingClock clock;
   LogInThrottle throttle{tight};
