@@ -43,13 +43,15 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
             return
+        time.sleep(self.server.answers_after_s)
         said = json.dumps({"service": self.server.name, "path": self.path,
                            "headers": {k.lower(): v for k, v in self.headers.items()},
                            "body": body.decode()}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
+        with contextlib.suppress(BrokenPipeError):  # who has waited long enough
+            self.end_headers()
+            self.wfile.write(said)
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer
 
@@ -58,10 +60,11 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 
 class Service:
-    def __init__(self, name, port, breaks_off=0):
+    def __init__(self, name, port, breaks_off=0, answers_after_s=0):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Echo)
         self.server.daemon_threads = True
         self.server.name, self.server.breaks_off = name, breaks_off
+        self.server.answers_after_s = answers_after_s
         self.server.requests, self.server.connections = [], []
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -200,6 +203,33 @@ class GatewayTest(unittest.TestCase):
         self.assert_problem(self.ask("GET", "/api/orders"), 503, "service_unavailable")
         self.assertGreater(time.monotonic() - began, 1)
         self.assertLess(time.monotonic() - began, 5)
+
+    def test_a_service_that_hangs_is_waited_for_ten_seconds_or_as_long_as_an_order_may_take(self):
+        self.service("product", answers_after_s=12)
+        self.service("order", answers_after_s=12)
+        placed = []
+        waiting = threading.Thread(target=lambda: placed.append(self.ask(
+            "POST", "/api/orders", b"{}", {"Idempotency-Key": "k", "Prefer": "wait=30"})))
+        waiting.start()
+        began = time.monotonic()
+        self.assert_problem(self.ask("GET", "/api/products"), 504, "no_answer")
+        self.assertLess(time.monotonic() - began, 11.5)
+        waiting.join()
+        self.assertEqual(placed[0][0].status, 200)
+
+    def test_a_service_that_takes_no_connection_is_unavailable_after_a_second(self):
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", self.layout.port(self.place, "user")))
+            full.listen(0)
+            with contextlib.ExitStack() as taken:
+                for _ in range(2):
+                    one = taken.enter_context(socket.socket())
+                    one.setblocking(False)
+                    one.connect_ex(full.getsockname())
+                began = time.monotonic()
+                self.assert_problem(self.ask("POST", "/api/users", b"{}"), 503,
+                                    "service_unavailable")
+                self.assertLess(time.monotonic() - began, 3)
 
     def test_an_answer_that_was_broken_off_is_asked_for_again(self):
         order = self.service("order", breaks_off=2)
