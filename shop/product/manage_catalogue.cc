@@ -33,18 +33,20 @@ void CatalogueManagement::routes(http::Routes& routes) {
 }
 
 Task<CatalogueManagement::Answer> CatalogueManagement::create(NewProduct request, http::Call call) {
-  const ProductState product{.id = ProductId::make(),
+  const ProductState details{.id = {},
                              .sku = request.sku,
                              .name = request.name,
                              .description = request.description.value_or(""),
                              .price = request.price,
                              .version = 1};
-  FREEHOLD_CO_TRY(check(product));
+  FREEHOLD_CO_TRY(check(details));
   if (request.stock < 0 || request.stock > stock_max)
     co_return freehold::Error{errors::malformed_product, "stock: 0 to 1,000,000,000 units"};
 
   co_return co_await database_.write(
-      [product, stock = request.stock](SqlTransaction& transaction) -> Answer {
+      [details, stock = request.stock](SqlTransaction& transaction) -> Answer {
+        ProductState product = details;
+        product.id = ProductId::make();
         FREEHOLD_TRY(insert(transaction, product));
         begin_stock(transaction, product.id, stock);
         return reply(transaction, 201, product.id);

@@ -25,11 +25,14 @@ constexpr Query<ProductView(std::optional<ProductId>)> page_after{
     "from product join stock on product_id = id "
     "where id > coalesce($1, x'') and sale = 'on_sale' order by id"};
 
+// Numbers are in the order of ids (see insert), and the index is: so it is read from the place
+// where the last page ended, and no further than this one goes.
 constexpr Query<ProductView(std::string_view, std::optional<ProductId>)> found_after{
     "select p.id, p.sku, p.name, p.description, price_amount_minor, price_currency, sale, "
     "on_hand - reserved as available, version "
     "from product_search f join product p on p.number = f.rowid join stock on product_id = p.id "
-    "where product_search match $1 and p.id > coalesce($2, x'') order by p.id"};
+    "where product_search match $1 and f.rowid > coalesce("
+    "(select number from product where id <= $2 order by id desc limit 1), 0) order by f.rowid"};
 
 constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
     "select id from product where sku = $1 and id <> $2"};

@@ -40,7 +40,9 @@ freehold::Page<ProductView> search_page(freehold::SqlTransaction& transaction,
                                         std::string_view expression, std::optional<ProductId> after,
                                         freehold::PageLimits limits);
 
-// Both append the product's state to the log, in this transaction. Refused: sku_taken.
+// Both append the product's state to the log, in this transaction. Refused: sku_taken. What is
+// inserted has an id that was made in this transaction: then ids are in the order of commits, and a
+// page that was read leaves nothing behind.
 freehold::Result<> insert(freehold::SqlTransaction& transaction, const ProductState& product);
 freehold::Result<> replace(freehold::SqlTransaction& transaction, const ProductState& product);
 

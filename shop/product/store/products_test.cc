@@ -91,6 +91,18 @@ TEST_F(Products, search_finds_beginnings_of_words_in_name_description_and_sku) {
   EXPECT_EQ(found("cup 1"), (Skus{"CUP-1"}));
 }
 
+TEST_F(Products, search_goes_on_behind_any_id) {
+  const auto first = add("A", "Tea"), second = add("B", "Tea");
+  add("C", "Cup");
+  const ProductId between = ProductId::make();
+  add("D", "Tea");
+  EXPECT_EQ(found("tea"), (Skus{"A", "B", "D"}));
+  EXPECT_EQ(found("tea", first.id), (Skus{"B", "D"}));
+  EXPECT_EQ(found("tea", second.id), (Skus{"D"}));
+  EXPECT_EQ(found("tea", between), (Skus{"D"})) << "of nothing that is there";
+  EXPECT_EQ(found("tea", ProductId::make()), Skus{});
+}
+
 TEST_F(Products, search_follows_changes_and_withdrawal) {
   auto tea = add("TEA-1", "Green tea");
   const auto write = [&](const ProductState& product) {

@@ -50,8 +50,16 @@ constexpr Query<Reservation(ReservationId)> reservation_of{
     "select state, lines from reservation where id = $1"};
 constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
     "insert into reservation (id, state, lines) values ($1, $2, $3)"};
-constexpr Change<void(ReservationId, ReservationState)> set_reservation{
-    "update reservation set state = $2 where id = $1"};
+constexpr Change<void(ReservationId)> set_sold{
+    "update reservation set state = 'sold' where id = $1"};
+constexpr Change<void(ReservationId, freehold::Time)> set_released{
+    "update reservation set state = 'released', released_at = $2 where id = $1"};
+constexpr Change<void(ReservationId, freehold::Time)> insert_tombstone{
+    "insert into reservation (id, state, lines, released_at) values ($1, 'released', '[]', $2)"};
+// Two for each that comes, so that there are never many more than the age allows.
+constexpr Change<void(freehold::Time)> forget_released{
+    "delete from reservation where id in (select id from reservation "
+    "where released_at < $1 order by released_at limit 2)"};
 
 constexpr Change<void(ProductId, std::int64_t)> reserve_units{
     "update stock set reserved = reserved + $2 "
@@ -118,9 +126,11 @@ freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
 }
 
 bool release(SqlTransaction& transaction, ReservationId id) {
+  const freehold::Time now = freehold::now();
+  transaction.run(forget_released, now - released_kept);
   const auto reservation = transaction.first(reservation_of, id);
   if (!reservation) {
-    transaction.run(insert_reservation, id, ReservationState::released, std::vector<Line>{});
+    transaction.run(insert_tombstone, id, now);
     return false;
   }
   if (reservation->state == ReservationState::released) return false;
@@ -129,7 +139,7 @@ bool release(SqlTransaction& transaction, ReservationId id) {
   if (!FREEHOLD_PLANTED_BUG("stock.release_forgets_units"))
     change_each(transaction, reservation->lines,
                 reservation->state == ReservationState::held ? unreserve_units : give_back);
-  transaction.run(set_reservation, id, ReservationState::released);
+  transaction.run(set_released, id, now);
   return true;
 }
 
@@ -139,7 +149,7 @@ void sell(SqlTransaction& transaction, ReservationId id) {
     throw std::runtime_error("reservation " + id.text() + " is to be sold but nothing is held");
   if (reservation->state == ReservationState::sold) return;
   change_each(transaction, reservation->lines, sell_units);
-  transaction.run(set_reservation, id, ReservationState::sold);
+  transaction.run(set_sold, id);
 }
 
 }  // namespace product

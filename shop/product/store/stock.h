@@ -3,6 +3,7 @@
 // Stock and reservations in the database: the one place that changes them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,7 +40,11 @@ freehold::Result<> hold(freehold::SqlTransaction& transaction, ReservationId id,
                         const std::vector<Line>& lines);
 
 // Gives back what the reservation holds or has sold; returns whether there was anything. Without a
-// reservation it leaves a tombstone that refuses a later one of this id.
+// reservation it leaves a tombstone that refuses a later one of this id. Released ones and
+// tombstones are the record of the effect once; they are forgotten, some with each release, after
+// released_kept: longer than any log in which their commands could still be read (7 days, or 31
+// while a reader is behind). What is held or sold is kept, since it may be released at any time.
+inline constexpr std::chrono::days released_kept{35};
 bool release(freehold::SqlTransaction& transaction, ReservationId id);
 
 // Turns what is held into sold; a repeat changes nothing. A reservation that does not exist or was

@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "freehold/events/event.h"
+#include "freehold/testing/manual_clock.h"
 #include "freehold/testing/scratch_database.h"
 #include "shop/product/store/migrations.h"
 #include "shop/product/store/products.h"
@@ -104,6 +105,25 @@ TEST_F(Stock, a_release_that_comes_first_refuses_the_reserve) {
   EXPECT_FALSE(give_back(id));
   EXPECT_TRUE(reserve(id, {{tea, 1}}).error().is(errors::reservation_released));
   EXPECT_EQ(now(tea).reserved, 0);
+}
+
+TEST_F(Stock, a_released_reservation_is_forgotten_when_no_command_of_it_can_come_any_more) {
+  freehold::ManualClock clock;
+  const ProductId tea = a_product(5);
+  const auto held = a_reservation(), sold = a_reservation(), released = a_reservation();
+  EXPECT_TRUE(reserve(held, {{tea, 1}}));
+  EXPECT_TRUE(reserve(sold, {{tea, 1}}));
+  EXPECT_TRUE(turn_into_sold(sold));
+  EXPECT_TRUE(reserve(released, {{tea, 1}}));
+  EXPECT_TRUE(give_back(released));
+  clock.advance(released_kept);
+  EXPECT_FALSE(give_back(a_reservation()));
+  EXPECT_TRUE(reserve(released, {{tea, 1}}).error().is(errors::reservation_released));
+  clock.advance(std::chrono::microseconds{1});
+  EXPECT_FALSE(give_back(a_reservation()));
+  EXPECT_TRUE(reserve(released, {{tea, 1}})) << "forgotten, so it is a new one";
+  EXPECT_TRUE(give_back(held)) << "however old it is";
+  EXPECT_TRUE(give_back(sold));
 }
 
 TEST_F(Stock, to_sell_what_is_not_held_is_a_fault) {
