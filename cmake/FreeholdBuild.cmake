@@ -1,7 +1,8 @@
-# How everything here is compiled, and the two functions that declare it:
+# How everything here is compiled, and the functions that declare it:
 #
 #   freehold_room(NAME SOURCES a.cc … DEPENDS other_room … LIBRARIES SQLite::Static …)
 #   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds])
+#   freehold_benchmark(PATH DEPENDS room …)   of PATH.cc; by the target `benchmarks` of a release
 #
 # A room is one static library; it can use only the rooms that it names, so the dependency rules of
 # docs/architecture.md hold at link time as well as in tools/tidy.
@@ -80,4 +81,22 @@ function(freehold_test name)
     ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+endfunction()
+
+if(NOT FREEHOLD_TESTING)
+  find_package(benchmark REQUIRED)
+  add_custom_target(benchmarks)
+endif()
+
+function(freehold_benchmark path)
+  if(FREEHOLD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(benchmark "" "" "DEPENDS" ${ARGN})
+  get_filename_component(name ${path} NAME)
+  add_executable(${name} EXCLUDE_FROM_ALL ${path}.cc)
+  freehold_compile(${name})
+  list(TRANSFORM benchmark_DEPENDS PREPEND freehold_)
+  target_link_libraries(${name} PRIVATE ${benchmark_DEPENDS} benchmark::benchmark)
+  add_dependencies(benchmarks ${name})
 endfunction()
