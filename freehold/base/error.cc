@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/base/error.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "freehold/base/assert.h"
@@ -67,6 +68,11 @@ std::string_view name_of(Kind kind) {
   }
   FREEHOLD_ASSERT(false, "every kind has a name");
   return {};
+}
+
+std::optional<Kind> kind_from_name(std::string_view name) {
+  const auto* const found = std::ranges::find(every_kind, name, name_of);
+  return found == every_kind.end() ? std::nullopt : std::optional{*found};
 }
 
 Error::Error(const ErrorCode& code, std::string detail)

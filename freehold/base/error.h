@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,8 +28,22 @@ enum class Kind {
   internal,               // 500 a fault
 };
 
+inline constexpr std::array every_kind{Kind::invalid,
+                                       Kind::unauthenticated,
+                                       Kind::forbidden,
+                                       Kind::not_found,
+                                       Kind::conflict,
+                                       Kind::precondition_failed,
+                                       Kind::precondition_required,
+                                       Kind::refused,
+                                       Kind::throttled,
+                                       Kind::unavailable,
+                                       Kind::indeterminate,
+                                       Kind::internal};
+
 int http_status(Kind kind);
 std::string_view name_of(Kind kind);
+std::optional<Kind> kind_from_name(std::string_view name);  // nullopt: there is none
 
 // One row of an errors.def. The name is the wire name, for ever; service and name identify it.
 struct ErrorCode {

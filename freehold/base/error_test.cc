@@ -27,6 +27,11 @@ TEST(Errors, an_error_is_known_by_service_and_name) {
             "freehold/disk_full: The service's disk is full. (No space left on /data)");
 }
 
+TEST(Errors, a_kind_is_known_by_its_name) {
+  for (const Kind kind : every_kind) EXPECT_EQ(kind_from_name(name_of(kind)), kind);
+  EXPECT_EQ(kind_from_name("nonsense"), std::nullopt);
+}
+
 TEST(Errors, the_kind_alone_gives_the_http_status) {
   EXPECT_EQ(http_status(Kind::refused), 422);
   EXPECT_EQ(http_status(Kind::unavailable), 503);

@@ -4,24 +4,16 @@
 //
 //   freehold.reply.v1              {"status":"done","command":"<type>","reply":{…}}
 //                                  {"status":"refused","command":"<type>",
-//                                   "error":{"service","name","kind","sentence","detail"}}
+//                                   "error":…}  (error_json.h)
 //   freehold.command_set_aside.v1  {"command":"<type>","why":"…"}
 #include "freehold/events/commands.h"
 
 #include "freehold/base/assert.h"
 #include "freehold/base/planted_bug.h"
+#include "freehold/events/error_json.h"
 
 namespace freehold {
 namespace {
-
-struct RefusedCommand {
-  std::string_view service;
-  std::string_view name;
-  std::string_view kind;
-  std::string_view sentence;
-  std::string_view detail;
-};
-BOOST_DESCRIBE_STRUCT(RefusedCommand, (), (service, name, kind, sentence, detail))
 
 struct CommandSetAside {
   std::string_view command;
@@ -38,10 +30,8 @@ std::string reply_to(const Delivery& command, const Result<std::string>& answer)
     data += R"(,"reply":)";
     data += *answer;
   } else {
-    const Error& error = answer.error();
     data += R"(,"error":)";
-    write_json(data, RefusedCommand{error.service(), error.name(), name_of(error.kind()),
-                                    error.sentence(), error.detail()});
+    data += error_to_json(answer.error());
   }
   data += '}';
   return data;

@@ -6,6 +6,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/events/internal/event_ids.h"
+#include "freehold/events/internal/log_answer.h"
 #include "freehold/http/message.h"
 #include "freehold/http/peer.h"
 #include "freehold/http/problem.h"
@@ -14,13 +15,6 @@
 
 namespace freehold {
 namespace {
-
-struct LogAnswer {
-  std::string log_id;
-  std::vector<std::string> heads;
-  std::vector<std::string> lows;
-};
-BOOST_DESCRIBE_STRUCT(LogAnswer, (), (log_id, heads, lows))
 
 // A target with its query, as it grows.
 class Target {
@@ -69,7 +63,8 @@ Result<EventId> id_in(const http::Response& response, std::string_view name) {
 
 Task<Result<LogDescription>> HttpFeed::describe(Deadline deadline) {
   FREEHOLD_CO_TRY(const auto response, co_await get(&peer_, "/feed", deadline));
-  FREEHOLD_CO_TRY(const auto log, read_json<LogAnswer>(response.body, Strictness::tolerant));
+  FREEHOLD_CO_TRY(const auto log,
+                  read_json<internal::LogAnswer>(response.body, Strictness::tolerant));
   FREEHOLD_CO_TRY(auto heads, internal::ids_of(log.heads));
   FREEHOLD_CO_TRY(auto lows, internal::ids_of(log.lows));
   if (heads.empty() || heads.size() != lows.size())

@@ -31,19 +31,6 @@ constexpr std::array<FinerStatus, 5> finer_statuses{{{&errors::method_not_allowe
                                                      {&errors::too_large, 413},
                                                      {&errors::unsupported_media_type, 415}}};
 
-constexpr std::array every_kind{Kind::invalid,
-                                Kind::unauthenticated,
-                                Kind::forbidden,
-                                Kind::not_found,
-                                Kind::conflict,
-                                Kind::precondition_failed,
-                                Kind::precondition_required,
-                                Kind::refused,
-                                Kind::throttled,
-                                Kind::unavailable,
-                                Kind::indeterminate,
-                                Kind::internal};
-
 Kind kind_of(std::string_view service, std::string_view name, int status) {
   if (service == errors::internal.service)
     for (const ErrorCode* code : errors::all)

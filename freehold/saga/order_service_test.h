@@ -81,7 +81,7 @@ class OrderService {
   Result<> refuse(const std::string& order, int step, const ErrorCode& code) {
     return take(
         id_of(order), step,
-        R"({"status":"refused","command":"","error":)" + internal::error_to_json(code) + "}");
+        R"({"status":"refused","command":"","error":)" + error_to_json(code) + "}");
   }
   Result<> take(const std::string& saga, int step, const std::string& data) {
     return write([&](SqlTransaction& transaction) { deliver(transaction, saga, step, data); });

@@ -87,7 +87,7 @@ bool play_peer(SqlTransaction& transaction, Sagas& sagas, std::string_view kind)
   if (!command.requestid || (kind == "times_out" && command.type == Charge::type)) return true;
   const bool is_refused = kind == "is_refused" && command.type == Charge::type;
   const std::string data =
-      is_refused ? R"({"status":"refused","error":)" + internal::error_to_json(out_of_stock) + "}"
+      is_refused ? R"({"status":"refused","error":)" + error_to_json(out_of_stock) + "}"
                  : R"({"status":"done","reply":)" + to_json(Done{command.subject}) + "}";
   Delivery delivery{};
   delivery.source = service_of(command.type);

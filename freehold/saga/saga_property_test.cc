@@ -114,8 +114,7 @@ class Expected {
   std::string state_ = "pending";
 };
 
-const std::string refusal =
-    R"({"status":"refused","error":)" + internal::error_to_json(out_of_stock) + "}";
+const std::string refusal = R"({"status":"refused","error":)" + error_to_json(out_of_stock) + "}";
 
 void apply(OrderService& service, const std::string& order, const Event& event) {
   const std::string done = R"({"status":"done","reply":)" + to_json(Done{order}) + "}";

@@ -125,7 +125,7 @@ SagaStory& SagaStory::expect_command(std::string_view type,
 }
 
 SagaStory& SagaStory::refused(const ErrorCode& code) {
-  return reply_with("\"status\":\"refused\",\"error\":" + internal::error_to_json(code));
+  return reply_with("\"status\":\"refused\",\"error\":" + error_to_json(code));
 }
 
 SagaStory& SagaStory::reply_with(const std::string& answer) {
@@ -186,8 +186,7 @@ SagaStory& SagaStory::expect_step_refused(std::string_view name, const ErrorCode
   if (!line(text)) return *this;
   const auto happened = next();
   const bool is_it = happened && !happened->is_command && happened->what == name &&
-                     !happened->contents.empty() &&
-                     internal::error_from_json(happened->contents).is(code);
+                     !happened->contents.empty() && error_from_json(happened->contents).is(code);
   if (!is_it) fail(text, happened);
   ++happened_;
   return *this;
@@ -235,7 +234,7 @@ std::string SagaStory::text_of(const Happening& happening) {
   if (happening.is_command) return "    sends " + happening.what + " " + happening.contents;
   if (happening.contents.empty()) return "    runs `" + happening.what + "`";
   return "    runs `" + happening.what +
-         "`, refused: " + std::string{internal::error_from_json(happening.contents).name()};
+         "`, refused: " + std::string{error_from_json(happening.contents).name()};
 }
 
 }  // namespace freehold

@@ -7,6 +7,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/events/internal/event_ids.h"
 #include "freehold/events/internal/event_log_state.h"
+#include "freehold/events/internal/log_answer.h"
 #include "freehold/http/routes.h"
 
 namespace freehold {
@@ -30,14 +31,6 @@ struct StatesInput {
   std::optional<std::uint32_t> limit;
 };
 BOOST_DESCRIBE_STRUCT(StatesInput, (), (family, after, limit))
-
-struct LogAnswer {
-  std::string log_id;
-  std::uint32_t partitions;
-  std::vector<std::string> heads;
-  std::vector<std::string> lows;
-};
-BOOST_DESCRIBE_STRUCT(LogAnswer, (), (log_id, partitions, heads, lows))
 
 }  // namespace internal
 

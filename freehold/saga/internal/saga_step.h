@@ -11,6 +11,7 @@
 #include "freehold/base/clock.h"
 #include "freehold/base/error.h"
 #include "freehold/database/transaction.h"
+#include "freehold/events/error_json.h"
 #include "freehold/saga/internal/saga_coroutine.h"
 
 namespace freehold::internal {
@@ -78,11 +79,6 @@ class SagaStep {
   SagaStep(SagaStep&&) = default;
   ~SagaStep() = default;
 };
-
-// An error as the journal and a reply hold it: {"service","name","kind","sentence","detail"}. What
-// cannot be read is a failure: std::runtime_error.
-std::string error_to_json(const Error& error);
-Error error_from_json(std::string_view json);
 
 // "<saga id>/<step>": the request id of a command, by which its reply finds the step.
 std::string request_id_of(std::string_view saga, int step);
