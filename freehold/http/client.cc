@@ -240,6 +240,15 @@ Task<Result<Response>> NetworkTransport::exchange(std::string address, Request r
   co_return exchanged;
 }
 
+// Nothing of the peer: no descriptor, no memory or no local port is left here.
+bool is_own_shortage(const error_code& failure) {
+  return failure == boost::system::errc::too_many_files_open ||
+         failure == boost::system::errc::too_many_files_open_in_system ||
+         failure == boost::system::errc::no_buffer_space ||
+         failure == boost::system::errc::not_enough_memory ||
+         failure == boost::system::errc::address_not_available;
+}
+
 // Waits for its turn when all of the pool's connections are in use.
 Task<Result<Place>> NetworkTransport::enter(std::shared_ptr<Pool> pool, Deadline deadline) const {
   const auto thread = co_await asio::this_coro::executor;
@@ -262,13 +271,14 @@ Task<Result<Place>> NetworkTransport::enter(std::shared_ptr<Pool> pool, Deadline
     if (!granted) std::erase(pool->waiters, waiter);
   }
   if (granted) co_return Place{pool};
-  co_return Error{errors::peer_unavailable, "no connection was free before the deadline"};
+  co_return Error{errors::no_connection_to_spare, "none was free before the deadline"};
 }
 
 Task<Result<>> NetworkTransport::connect(std::shared_ptr<Link> link, std::string address) const {
   FREEHOLD_CO_TRY(const tcp::endpoint endpoint, endpoint_of(address));
   link->input.resize(input_bytes);
   const auto [failure] = co_await link->socket.async_connect(endpoint, as_tuple);
+  if (is_own_shortage(failure)) co_return Error{errors::no_connection_to_spare, failure.message()};
   if (failure)
     co_return Error{errors::peer_unavailable,
                     address + ": " + (link->late ? "no connection in time" : failure.message())};

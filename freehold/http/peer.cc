@@ -113,7 +113,8 @@ BreakerState Peer::breaker() const {
 }
 
 bool Peer::may_retry(const Error& error, const Request& request) {
-  if (error.is(errors::peer_unavailable)) return true;  // nothing happened
+  if (error.is(errors::peer_unavailable) || error.is(errors::no_connection_to_spare))
+    return true;  // nothing happened
   if (!error.is(errors::connection_lost)) return false;
   return is_safe(request.method) || request.headers.find("Idempotency-Key").has_value();
 }
@@ -134,11 +135,12 @@ Task<Result<Response>> Peer::exchange(Request request, Terms terms) {
       co_return Error{errors::peer_unavailable,
                       name_ + ": not tried, for it did not answer lately"};
     auto response = co_await transport_.exchange(address_, request, terms.deadline);
-    if (response || !nobody_answered(response.error())) {
+    const bool never_left = !response && response.error().is(errors::no_connection_to_spare);
+    if (!never_left && (response || !nobody_answered(response.error()))) {
       breaker_->answered();
       co_return response;
     }
-    breaker_->not_answered();
+    if (!never_left) breaker_->not_answered();
     const nanoseconds wait = up_to(backoff);
     if (attempt >= options_.attempts_max || !may_retry(response.error(), request) ||
         SteadyClock::now() + wait >= terms.deadline || !breaker_->spend_retry())

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/detached.hpp>
@@ -167,10 +168,23 @@ TEST_F(PeerTest, calls_beyond_the_pool_wait_for_their_turn_until_their_deadline)
       begin(served_.executor(), shelf.exchange({.target = "/wait/1"}, deadline_in(20ms))));
   const auto last = calls.back().get();
   ASSERT_FALSE(last);
-  EXPECT_TRUE(last.error().is(errors::peer_unavailable)) << last.error().text();
+  EXPECT_TRUE(last.error().is(errors::no_connection_to_spare)) << last.error().text();
   EXPECT_LE(served_.server().connections(), 2U);
   calls.pop_back();
   for (auto& call : calls) EXPECT_EQ(call.get().value().status, 204);
+}
+
+TEST_F(PeerTest, a_call_without_a_descriptor_to_spare_says_that_it_is_not_the_peer) {
+  Peer shelf = peer(once());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto outcome = served_.run(shelf.exchange({.target = "/wait/1"}, deadline_in(5s)));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(outcome);
+  EXPECT_TRUE(outcome.error().is(errors::no_connection_to_spare)) << outcome.error().text();
+  EXPECT_EQ(shelf.breaker(), BreakerState::closed);
 }
 
 TEST_F(PeerTest, a_call_ends_at_its_deadline) {
@@ -360,6 +374,17 @@ TEST_F(BreakerTest, an_answer_in_between_begins_the_count_anew) {
   transport_.fails = &errors::deadline_exceeded;
   for (int i = 0; i < 2; ++i) EXPECT_FALSE(ask());
   EXPECT_EQ(peer_.breaker(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, a_shortage_on_this_side_says_nothing_of_the_peer) {
+  transport_.fails = &errors::no_connection_to_spare;
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(ask().error().is(errors::no_connection_to_spare));
+  EXPECT_EQ(peer_.breaker(), BreakerState::closed);
+  open_it();
+  clock_.passed += 1501ms;
+  transport_.fails = &errors::no_connection_to_spare;
+  EXPECT_FALSE(ask());
+  EXPECT_EQ(peer_.breaker(), BreakerState::half_open) << "nor does it close";
 }
 
 TEST_F(BreakerTest, one_probe_after_the_interval_closes_it_again) {

@@ -23,7 +23,8 @@ class Transport {
 
   // Sends the request to "host:port" and returns the answer, whatever its status. Fails with
   //   peer_unavailable   the request never reached the peer whole: nothing happened
-  //   connection_lost    it was sent and no whole answer came: perhaps it happened
+  //   no_connection_to_spare  nor did it; the shortage is on this side and tells nothing of the
+  //   peer connection_lost    it was sent and no whole answer came: perhaps it happened
   //   deadline_exceeded  no answer before the deadline: perhaps it happened
   virtual Task<Result<Response>> exchange(std::string address, Request request,
                                           Deadline deadline) = 0;
