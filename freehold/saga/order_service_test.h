@@ -79,9 +79,8 @@ class OrderService {
                 R"({"status":"done","command":"","reply":)" + to_json(Done{order}) + "}");
   }
   Result<> refuse(const std::string& order, int step, const ErrorCode& code) {
-    return take(
-        id_of(order), step,
-        R"({"status":"refused","command":"","error":)" + error_to_json(code) + "}");
+    return take(id_of(order), step,
+                R"({"status":"refused","command":"","error":)" + error_to_json(code) + "}");
   }
   Result<> take(const std::string& saga, int step, const std::string& data) {
     return write([&](SqlTransaction& transaction) { deliver(transaction, saga, step, data); });
@@ -110,7 +109,7 @@ class OrderService {
   }
   SagaCounts counts() {
     settle();
-    return sagas->counts().value();
+    return sagas->counts();
   }
 
   static std::string id_of(const std::string& order) { return "place_order.v1/" + order; }

@@ -110,16 +110,18 @@ Consumer Sagas::replies_from(std::string peer) {
 }
 
 Result<> Sagas::start() {
-  std::int64_t running = 0;
+  std::int64_t running = 0, parked = 0, diverged = 0;
   bool was_open = false;
   FREEHOLD_TRY(parts_->database.write_now([&](SqlTransaction& transaction) -> Result<> {
     Books& books = transaction.books();
     running = books.count_sagas(SagaStatus::running);
+    parked = books.count_sagas(SagaStatus::parked);
+    diverged = books.count_sagas(SagaStatus::diverged);
     was_open = books.document(state_document) == "open";
     if (!was_open) books.put_document(state_document, "open");
     return {};
   }));
-  parts_->pulse.begin(running);
+  parts_->pulse.begin(running, parked, diverged);
   if (was_open) parts_->runner->be_careful(careful_resumes);
   parts_->timers->start();
   return {};
@@ -178,19 +180,16 @@ Result<std::vector<SagaFinding>> Sagas::check() const {
   return findings;
 }
 
-Result<SagaCounts> Sagas::counts() const {
+SagaCounts Sagas::counts() const {
   const internal::SagaPulse& pulse = parts_->pulse;
-  SagaCounts counts{.running = pulse.running(),
-                    .ended = pulse.ended(),
-                    .failed = pulse.failed(),
-                    .late_outcomes = pulse.late(),
-                    .unknown_replies = pulse.unknown(),
-                    .failed_attempts = pulse.failures()};
-  FREEHOLD_TRY(parts_->database.read_now([&](SqlTransaction& transaction) {
-    counts.diverged = transaction.books().count_sagas(SagaStatus::diverged);
-    counts.parked = transaction.books().count_sagas(SagaStatus::parked);
-  }));
-  return counts;
+  return {.running = pulse.running(),
+          .diverged = pulse.waiting_diverged(),
+          .parked = pulse.waiting_parked(),
+          .ended = pulse.ended(),
+          .failed = pulse.failed(),
+          .late_outcomes = pulse.late(),
+          .unknown_replies = pulse.unknown(),
+          .failed_attempts = pulse.failures()};
 }
 
 Result<std::vector<SagaRecord>> Sagas::list(SagaStatus status, std::string after_id,

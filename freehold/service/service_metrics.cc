@@ -93,13 +93,11 @@ void Service::Parts::add_work_metrics() {
   metrics.add(gauge, "freehold_sagas_admitted", "1: a new saga would be admitted now; 0: refused.",
               [this] { return sagas->admit() ? 1.0 : 0.0; });
   metrics.add(gauge, "freehold_sagas", "Sagas alive, by status.", [this] {
-    std::vector<Metrics::Sample> samples;
-    if (const auto counts = sagas->counts()) {
-      samples.push_back({{{"status", "running"}}, static_cast<double>(counts->running)});
-      samples.push_back({{{"status", "parked"}}, static_cast<double>(counts->parked)});
-      samples.push_back({{{"status", "diverged"}}, static_cast<double>(counts->diverged)});
-    }
-    return samples;
+    const SagaCounts counts = sagas->counts();
+    return std::vector<Metrics::Sample>{
+        {{{"status", "running"}}, static_cast<double>(counts.running)},
+        {{{"status", "parked"}}, static_cast<double>(counts.parked)},
+        {{{"status", "diverged"}}, static_cast<double>(counts.diverged)}};
   });
 }
 

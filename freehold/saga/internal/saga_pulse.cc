@@ -18,9 +18,11 @@ SagaPulse& SagaPulse::of(std::string_view service) {
   return found != pulses.end() ? found->second : pulses[std::string{service}];
 }
 
-void SagaPulse::begin(std::int64_t running) {
+void SagaPulse::begin(std::int64_t running, std::int64_t parked, std::int64_t diverged) {
   const std::lock_guard lock{mutex_};
   running_ = running;
+  parked_ = parked;
+  diverged_ = diverged;
   ended_ = failed_ = late_ = unknown_ = failures_ = 0;
   sampled_at_ = SteadyClock::now();
   finished_then_ = 0;

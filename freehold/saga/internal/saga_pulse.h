@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "freehold/base/clock.h"
+#include "freehold/database/books.h"
 
 namespace freehold::internal {
 
@@ -25,12 +26,22 @@ class SagaPulse {
   SagaPulse(const SagaPulse&) = delete;
   SagaPulse& operator=(const SagaPulse&) = delete;
 
-  // Forgets what it knew: a service begins, with that many sagas running.
-  void begin(std::int64_t running);
+  // Forgets what it knew: a service begins, with so many sagas alive.
+  void begin(std::int64_t running, std::int64_t parked = 0, std::int64_t diverged = 0);
 
   void started() { ++running_; }
-  void left() { --running_; }  // parked or diverged
-  void returned() { ++running_; }
+  void parked() {
+    --running_;
+    ++parked_;
+  }
+  void diverged() {
+    --running_;
+    ++diverged_;
+  }
+  void returned(SagaStatus from) {
+    --(from == SagaStatus::parked ? parked_ : diverged_);
+    ++running_;
+  }
   void finished(bool failed) {
     --running_;
     ++(failed ? failed_ : ended_);
@@ -41,6 +52,8 @@ class SagaPulse {
   void met_failure() { ++failures_; }
 
   std::int64_t running() const { return running_; }
+  std::int64_t waiting_parked() const { return parked_; }
+  std::int64_t waiting_diverged() const { return diverged_; }
   std::uint64_t ended() const { return ended_; }
   std::uint64_t failed() const { return failed_; }
   std::uint64_t late() const { return late_; }          // replies and timers that came second
@@ -60,6 +73,8 @@ class SagaPulse {
 
  private:
   std::atomic<std::int64_t> running_ = 0;
+  std::atomic<std::int64_t> parked_ = 0;
+  std::atomic<std::int64_t> diverged_ = 0;
   std::atomic<std::uint64_t> ended_ = 0;
   std::atomic<std::uint64_t> failed_ = 0;
   std::atomic<std::uint64_t> late_ = 0;

@@ -241,7 +241,7 @@ void SagaRunner::stop_diverged(SqlTransaction& transaction, SagaRecord& saga,
   saga.status = SagaStatus::diverged;
   saga.why = why;
   transaction.on_commit([&pulse = pulse_, id = saga.id, why = std::move(why)] {
-    pulse.left();
+    pulse.diverged();
     record(Severity::error, "saga diverged from its journal", {{"saga", id}, {"why", why}});
   });
 }
@@ -289,9 +289,9 @@ bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) 
     return false;
   }
   if (saga->status != SagaStatus::running) {  // a person has asked for it
+    transaction.on_commit([&pulse = pulse_, from = saga->status] { pulse.returned(from); });
     saga->status = SagaStatus::running;
     saga->why.clear();
-    transaction.on_commit([&pulse = pulse_] { pulse.returned(); });
   }
   const bool may_be_tried = note_attempt(transaction, *saga, std::move(attempt));
   save(transaction, *saga);
@@ -355,7 +355,7 @@ void SagaRunner::park(SqlTransaction& transaction, SagaRecord& saga, AsideEvent 
   saga.status = SagaStatus::parked;
   saga.why = attempt.why;
   transaction.on_commit([&pulse = pulse_, id = attempt.key, why = attempt.why] {
-    pulse.left();
+    pulse.parked();
     record(Severity::error, "saga parked", {{"saga", id}, {"why", why}});
   });
 }
