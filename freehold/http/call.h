@@ -21,6 +21,7 @@ namespace freehold::http {
 struct Caller {
   std::string subject;
   std::vector<std::string> roles;
+  std::optional<Time> until{};  // when the token is good no more; an event stream ends then
 
   bool is(std::string_view role) const;
 };

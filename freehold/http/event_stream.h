@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "freehold/base/clock.h"
 #include "freehold/base/result.h"
 #include "freehold/base/task.h"
 
@@ -57,11 +58,16 @@ class EventStream {
 
   explicit operator bool() const { return static_cast<bool>(producer_); }
 
+  // When the stream ends, whatever its producer does. Before it is run.
+  void end_at(Deadline deadline) { ends_at_ = deadline; }
+  Deadline ends_at() const { return ends_at_; }
+
   // Starts the producer; the stream must outlive the task. To be called once.
   Task<> run(StreamWriter writer) { return producer_(writer); }
 
  private:
   Producer producer_;
+  Deadline ends_at_ = Deadline::max();
 };
 
 }  // namespace freehold::http

@@ -196,6 +196,8 @@ Task<> Routes::answer(const Request* request, Response* response, Deadline limit
     internal::answer_error(exchange, {errors::internal, "something that is no std::exception"});
   }
   if (!response->stream) answer_not_modified(*request, *response);
+  if (response->stream && exchange.caller.until)
+    response->stream.end_at(deadline_in(*exchange.caller.until - now()));
   if (exchange.waited_for > std::chrono::seconds{0} && response->status < 400)
     response->headers.add("Preference-Applied",
                           "wait=" + std::to_string(exchange.waited_for.count()));

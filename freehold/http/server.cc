@@ -174,7 +174,7 @@ class Server::Listener::Connection final : public StreamSink {
   Task<bool> send_rest(Pieces pieces);
   Task<> stream();
   Task<> produce(EventStream* stream);
-  Task<> beat();
+  Task<> beat(Deadline end);
   Task<> until_client_leaves();
   Task<> say_farewell();
   void allow(std::chrono::nanoseconds timeout) { late_at_ = deadline_in(timeout); }
@@ -369,7 +369,7 @@ Task<> Server::Listener::Connection::stream() {
   const auto outcome = co_await asio::experimental::make_parallel_group(
                            asio::co_spawn(thread, produce(&produced), asio::deferred),
                            asio::co_spawn(thread, until_client_leaves(), asio::deferred),
-                           asio::co_spawn(thread, beat(), asio::deferred))
+                           asio::co_spawn(thread, beat(produced.ends_at()), asio::deferred))
                            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   const bool producer_ended_first = std::get<0>(outcome)[0] == 0;
   if (producer_ended_first && std::get<1>(outcome))
@@ -391,14 +391,16 @@ Task<> Server::Listener::Connection::until_client_leaves() {
 }
 
 // A comment now and then keeps proxies from ending the stream and finds clients that are gone. It
-// is left out while an event is on its way: bytes would mix.
-Task<> Server::Listener::Connection::beat() {
+// is left out while an event is on its way: bytes would mix. Returns when the stream has to end.
+Task<> Server::Listener::Connection::beat(Deadline end) {
   static constexpr std::string_view comment = ":\n\n";
   Timer timer{socket_.get_executor()};
   for (;;) {
-    timer.expires_after(options_.heartbeat);
+    timer.expires_at(SteadyClock::now() < end ? std::min(deadline_in(options_.heartbeat), end)
+                                              : deadline_in(options_.heartbeat));
     co_await timer.async_wait(asio::use_awaitable);
     if (writing_) continue;
+    if (SteadyClock::now() >= end) co_return;
     error_code failure;
     const std::size_t sent = socket_.write_some(asio::buffer(comment), failure);
     if (failure == asio::error::would_block) continue;

@@ -68,6 +68,7 @@ class StreamTest : public testing::Test {
     served_.routes().get<"/wait">(stream<say_one_thing_and_wait>).open();
     served_.routes().get<"/flood">(stream<flood>).open();
     served_.routes().get<"/fail">(stream<fail>).open();
+    served_.routes().get<"/mine">(stream<say_one_thing_and_wait>).signed_in();
     served_.start();
   }
   static bool all_producers_ended() {
@@ -104,6 +105,20 @@ TEST_F(StreamTest, a_heartbeat_comes_while_there_is_nothing_to_say) {
   EXPECT_TRUE(client.read_until("data: hello\n\n").ends_with("data: hello\n\n"));
   EXPECT_EQ(client.read_until(":\n\n"), ":\n\n");
   EXPECT_EQ(client.read_until(":\n\n"), ":\n\n");
+}
+
+TEST_F(StreamTest, a_stream_ends_with_the_token_that_opened_it) {
+  RawClient client{served_.port()};
+  client.send(request("GET", "/mine", "Authorization: Bearer ann:customer:300\r\n"));
+  EXPECT_TRUE(client.read_until("hello").ends_with("hello"));
+  const auto begin = SteadyClock::now();
+  client.read_until("nothing");
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_LT(SteadyClock::now() - begin, 5s);
+  EXPECT_TRUE(all_producers_ended());
+  RawClient other{served_.port()};
+  other.send(request("GET", "/mine", "Authorization: Bearer ann:customer:3600000\r\n"));
+  EXPECT_TRUE(other.read_until(":\n\n").ends_with(":\n\n")) << "one that is good goes on";
 }
 
 TEST_F(StreamTest, a_producer_ends_when_its_client_leaves) {

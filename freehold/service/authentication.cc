@@ -68,7 +68,9 @@ Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
     claims = verifier_->verify(bearer);
   }
   if (!claims) co_return claims.error();
-  co_return http::Caller{.subject = std::move(claims->subject), .roles = std::move(claims->roles)};
+  co_return http::Caller{.subject = std::move(claims->subject),
+                         .roles = std::move(claims->roles),
+                         .until = claims->expires_at + identity::clock_skew_max};
 }
 
 Result<std::string> CallerAuthentication::service(std::string_view token) {

@@ -17,6 +17,12 @@ Task<Result<Caller>> TrustingAuthenticator::user(std::string bearer) {
   if (colon == std::string::npos) co_return errors::unauthenticated;
   Caller caller{.subject = bearer.substr(0, colon), .roles = {}};
   std::string_view roles = std::string_view{bearer}.substr(colon + 1);
+  if (const std::size_t second = roles.find(':'); second != std::string_view::npos) {
+    int good_for_ms = 0;
+    std::from_chars(roles.data() + second + 1, roles.data() + roles.size(), good_for_ms);
+    caller.until = now() + std::chrono::milliseconds{good_for_ms};
+    roles = roles.substr(0, second);
+  }
   while (!roles.empty()) {
     const std::size_t end = roles.find(',');
     caller.roles.emplace_back(roles.substr(0, end));

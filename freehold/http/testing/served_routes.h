@@ -23,7 +23,8 @@
 
 namespace freehold::http {
 
-// Believes tokens like "bob:customer" and "bob:customer,admin", and services like "order".
+// Believes tokens like "bob:customer" and "bob:customer,admin:500" (for that many milliseconds),
+// and services like "order".
 class TrustingAuthenticator final : public Authenticator {
  public:
   Task<Result<Caller>> user(std::string bearer) override;
