@@ -39,7 +39,8 @@ struct ReplicaProgram {
 
   // Applies one state event to the table of that name: the newer version wins, and a deletion
   // leaves a row that nobody finds, so that an older state does not come back.
-  std::function<void(SqlTransaction&, const std::string& table, const Delivery&)> apply;
+  // Returns the rows changed: 0 when the row has this version already, or a newer one.
+  std::function<std::int64_t(SqlTransaction&, const std::string& table, const Delivery&)> apply;
 };
 
 // `From`: the owner's state event. `Row`: any subset of its members, by name and type; the member
@@ -108,7 +109,7 @@ ReplicaProgram Replica<From, Row>::program() const {
             int parameter = bind_row(statement, 1, narrowed<Row>(*state));
             bind_value(statement, parameter++, state->version);
             bind_value(statement, parameter, delivery.deleted);
-            statement.execute();
+            return statement.execute();
           }};
 }
 

@@ -126,6 +126,21 @@ TEST_F(ReplicaTest, the_newer_version_wins_whatever_comes_when) {
   } while (std::ranges::next_permutation(versions).found);
 }
 
+TEST_F(ReplicaTest, a_state_that_is_not_newer_than_its_row_is_counted) {
+  put("a", 1, 1);
+  const ConsumerLoop& loop = copy();
+  ASSERT_TRUE(catches_up(loop));
+  const auto passed_over = [&] { return replicas_->passed_over().at("shelf_replica"); };
+  const std::uint64_t before = passed_over();
+  put("a", 2, 2);
+  put("b", 1, 5);
+  ASSERT_TRUE(catches_up(loop));
+  EXPECT_EQ(passed_over(), before);
+  put("b", 1, 4);
+  put("b", 1, 5);
+  EXPECT_TRUE(comes_true([&] { return passed_over() == before + 2; }));
+}
+
 TEST_F(ReplicaTest, a_deletion_is_not_undone_by_an_older_state) {
   copy();
   std::vector<std::int64_t> versions{1, 2, 3};

@@ -35,7 +35,8 @@ struct Replicas::Copy {
   ReplicaProgram program;
   std::string cursor_name;
   bool wants_rebuild = false;
-  int differences = 0;  // checkpoints in a row; the I/O thread
+  int differences = 0;            // checkpoints in a row; the I/O thread
+  std::uint64_t passed_over = 0;  // the I/O thread
 
   std::string next_table() const { return program.table.name + "_next"; }
 };
@@ -66,7 +67,8 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
 
   consumer.on_family(of.family, [copy](SqlTransaction& transaction, const Delivery& delivery) {
     if (FREEHOLD_PLANTED_BUG("replica.update_lost")) return;
-    copy->program.apply(transaction, copy->program.table.name, delivery);
+    if (copy->program.apply(transaction, copy->program.table.name, delivery) == 0)
+      transaction.on_commit([copy] { ++copy->passed_over; });
   });
   consumer.on_family(std::string{family_of(StateCheckpoint::type)},
                      [copy](SqlTransaction& transaction, const Delivery& delivery) {
@@ -100,6 +102,12 @@ std::map<std::string, bool> Replicas::drift() const {
   for (const auto& copy : copies_)
     drift[copy->program.table.name] = copy->differences >= differences_to_tell;
   return drift;
+}
+
+std::map<std::string, std::uint64_t> Replicas::passed_over() const {
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& copy : copies_) counts[copy->program.table.name] = copy->passed_over;
+  return counts;
 }
 
 bool Replicas::wants_rebuild(std::string_view consumer) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -41,6 +42,11 @@ class Replicas {
   // in a row (state_checkpoint.h). One alone says nothing: while a replica is filled it is ahead of
   // its cursor. A difference is recorded, and stays until a rebuild or an equal checkpoint.
   std::map<std::string, bool> drift() const;
+
+  // Of each replica, by table, how many state events it has passed over since the start, for its
+  // row was not older. Where it has just been filled or rebuilt the log repeats what the states
+  // told; at any other time its owner has stepped back.
+  std::map<std::string, std::uint64_t> passed_over() const;
 
   // Whether the table of this consumer was made anew, so that its cursor does not speak of it.
   bool wants_rebuild(std::string_view consumer) const;

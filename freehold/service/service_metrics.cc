@@ -90,6 +90,13 @@ void Service::Parts::add_work_metrics() {
                   samples.push_back({{{"replica", table}}, differs ? 1.0 : 0.0});
                 return samples;
               });
+  metrics.add(counter, "freehold_replica_passed_over_total",
+              "State events that were not newer than the replica's row.", [this] {
+                std::vector<Metrics::Sample> samples;
+                for (const auto& [table, count] : replicas->passed_over())
+                  samples.push_back({{{"replica", table}}, static_cast<double>(count)});
+                return samples;
+              });
   metrics.add(gauge, "freehold_sagas_admitted", "1: a new saga would be admitted now; 0: refused.",
               [this] { return sagas->admit() ? 1.0 : 0.0; });
   metrics.add(gauge, "freehold_sagas", "Sagas alive, by status.", [this] {
