@@ -135,6 +135,7 @@ struct SagaRecord {
   Time due{};  // when its last step's timer is up; the epoch: it has none
   // Step 1 and those after it. Only the last one may be waiting.
   std::vector<JournalEntry> journal;
+  std::string trace_parent;  // of the request or event that started it; empty: none
 
   // The step that waits, counted from 1; 0: none does.
   int waiting_step() const {

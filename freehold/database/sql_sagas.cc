@@ -11,7 +11,8 @@
 
 namespace freehold {
 
-BOOST_DESCRIBE_STRUCT(SagaRecord, (), (id, type, input, status, why, started, due, journal))
+BOOST_DESCRIBE_STRUCT(SagaRecord, (),
+                      (id, type, input, status, why, started, due, journal, trace_parent))
 BOOST_DESCRIBE_STRUCT(LateOutcome, (), (step, outcome))
 
 namespace {
@@ -19,22 +20,25 @@ namespace {
 using Journal = std::vector<JournalEntry>;
 
 constexpr sql::Change<void(std::string_view, std::string_view, std::string_view, SagaStatus,
-                           std::string_view, Time, Time, Journal, Time)>
+                           std::string_view, Time, Time, Journal, Time, std::string_view)>
     insert_saga{
-        "insert into freehold_saga (id, type, input, status, why, started, due, journal, ended) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing"};
+        "insert into freehold_saga (id, type, input, status, why, started, due, journal, ended, "
+        "trace_parent) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing"};
 constexpr sql::Query<SagaRecord(std::string_view)> saga_of{
-    "select id, type, input, status, why, started, due, journal from freehold_saga where id = $1"};
-constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{sql::Dialects{
-    .sqlite = "select id, type, input, status, why, started, due, journal from freehold_saga "
-              "where id = $1",
-    .postgres = "select id, type, input, status, why, started, due, journal from freehold_saga "
-                "where id = $1 for update"}};
+    "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
+    "where id = $1"};
+constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{
+    sql::Dialects{.sqlite = "select id, type, input, status, why, started, due, journal, "
+                            "trace_parent from freehold_saga "
+                            "where id = $1",
+                  .postgres = "select id, type, input, status, why, started, due, journal, "
+                              "trace_parent from freehold_saga "
+                              "where id = $1 for update"}};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> live_sagas{
-    "select id, type, input, status, why, started, due, journal from freehold_saga "
+    "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
     "where status = $1 and ended = 0 and id > $2 order by id limit $3"};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> final_sagas{
-    "select id, type, input, status, why, started, due, journal from freehold_saga "
+    "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
     "where status = $1 and ended <> 0 and id > $2 order by id limit $3"};
 constexpr sql::Query<std::int64_t(SagaStatus)> count_live{
     "select count(*) from freehold_saga where status = $1 and ended = 0"};
@@ -80,7 +84,7 @@ Time end_of(const SagaRecord& saga) {
 
 bool SqlBooks::add_saga(const SagaRecord& saga) {
   return sql_.count(insert_saga, saga.id, saga.type, saga.input, saga.status, saga.why,
-                    saga.started, saga.due, saga.journal, end_of(saga)) == 1;
+                    saga.started, saga.due, saga.journal, end_of(saga), saga.trace_parent) == 1;
 }
 
 std::optional<SagaRecord> SqlBooks::saga(std::string_view id) {

@@ -143,6 +143,27 @@ TEST(Saga, takes_the_first_outcome_of_a_step_and_records_the_others_as_late) {
   EXPECT_THAT(late[1].outcome, HasSubstr("out_of_stock"));
 }
 
+TEST(Saga, sends_all_its_commands_under_the_trace_that_started_it) {
+  OrderService service;
+  ASSERT_TRUE(service.write([](SqlTransaction& transaction) {
+    const Transaction::Traced traced{transaction, "00-11-22-01"};
+    transaction.run(insert_order, "7");
+    place_order.start(transaction, "7", {"7"});
+  }));
+  ASSERT_TRUE(service.place("8"));
+  service.restart();
+  for (const char* order : {"7", "8"}) ASSERT_TRUE(service.reply(order, 1));
+  ASSERT_EQ(service.pass(1h), 2U) << "a timer, which has no trace";
+  const auto events = service.database.read([](SqlTransaction& transaction) {
+    return transaction.books().events_after(0, 0, 100, 1 << 20);
+  });
+  ASSERT_EQ(events.size(), 8U);
+  for (const StoredEvent& event : events)
+    EXPECT_EQ(event.json.contains(R"("traceparent":"00-11-22-01")"),
+              event.json.contains(R"("subject":"7")"))
+        << event.json;
+}
+
 TEST(Saga, that_nobody_knows_gets_its_reply_counted_and_recorded) {
   OrderService service;
   ASSERT_TRUE(service.reply("9", 1));

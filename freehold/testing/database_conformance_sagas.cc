@@ -28,7 +28,8 @@ SagaRecord a_saga(std::string id) {
           .input = "{\"order\":1}",
           .status = SagaStatus::running,
           .why = {},
-          .started = at(1)};
+          .started = at(1),
+          .trace_parent = "00-11-22-01"};
 }
 
 JournalEntry step(StepState state, std::string outcome = "null") {
@@ -77,6 +78,7 @@ TEST_P(DatabaseConformance, a_saga_is_added_once_and_kept_with_its_input_and_jou
   EXPECT_EQ(saga->status, SagaStatus::running);
   EXPECT_EQ(saga->started, at(1));
   EXPECT_EQ(saga->due, at(9));
+  EXPECT_EQ(saga->trace_parent, "00-11-22-01");
   ASSERT_EQ(saga->journal.size(), 2U);
   EXPECT_EQ(saga->journal[0].name, "request product.reserve_stock.v1");
   EXPECT_EQ(saga->journal[0].request_hash, 0xfedcba9876543210);
@@ -103,6 +105,7 @@ TEST_P(DatabaseConformance, a_saga_is_written_back_as_a_whole) {
   EXPECT_EQ(saga.waiting_step(), 2);
   EXPECT_EQ(saga.why, "payment has set it aside");
   EXPECT_EQ(saga.due, at(20));
+  EXPECT_EQ(saga.trace_parent, "00-11-22-01");
 }
 
 TEST_P(DatabaseConformance, sagas_are_listed_and_counted_by_what_became_of_them) {

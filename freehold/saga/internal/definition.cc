@@ -16,7 +16,8 @@ void start_saga(SqlTransaction& transaction, std::string_view name, std::string_
   SagaRecord saga{.id = std::string{name} + "/" + std::string{key},
                   .type = std::string{name},
                   .input = std::move(input),
-                  .started = now()};
+                  .started = now(),
+                  .trace_parent = std::string{transaction.trace_parent()}};
   if (transaction.books().saga(saga.id)) return;
   bool is_another_s = false;  // another instance of this service has started it since
   const Result<> started = transaction.attempt([&]() -> Result<> {

@@ -220,6 +220,8 @@ Result<> SagaRunner::run(SqlTransaction& transaction, SagaRecord& saga) const {
   const auto program = programs_.find(saga.type);
   if (program == programs_.end()) return Error{errors::saga_type_unknown, saga.type};
   FREEHOLD_CRASH_POINT("saga.before_replay");
+  // A timer has no trace, and a reply has that of the command: what started the saga counts.
+  const Transaction::Traced traced{transaction, saga.trace_parent};
   FREEHOLD_TRY(const Saga body, program->second.begin(saga.input));
   SagaRun run{body, saga};
   switch (run.replay()) {
