@@ -329,7 +329,7 @@ Task<bool> Server::Listener::Connection::send(bool keep) {
 
 Task<bool> Server::Listener::Connection::send_rest(Pieces pieces) {
   const internal::UnsentAnswers::Waiting waiting{
-      listener_.unsent(), output_.size() + response_.body.size(), [this] { cut(); }};
+      listener_.unsent(), output_.capacity() + response_.body.capacity(), [this] { cut(); }};
   while (asio::buffer_size(pieces) > 0) {
     allow(options_.write_timeout);
     const auto [failure, count] = co_await socket_.async_write_some(pieces, as_tuple);
