@@ -60,11 +60,16 @@ void CallerAuthentication::believe(std::string issuer, std::string audience, Dat
 Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
   if (!verifier_) co_return errors::unauthenticated;
   auto claims = verifier_->verify(bearer);
-  if (!claims && is_fetching_) {
-    co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    claims = verifier_->verify(bearer);
-  } else if (!claims && verifier_->wants_keys()) {
-    co_await fetch_keys();
+  // A second time, for a fetch that is under way may have been too early for this token's key.
+  for (int tries = 0; tries < 2 && !claims; ++tries) {
+    if (is_fetching_) {
+      co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    } else if (verifier_->wants_keys()) {
+      verifier_->fetch_started();
+      (void)co_await fetch_keys();
+    } else {
+      break;
+    }
     claims = verifier_->verify(bearer);
   }
   if (!claims) co_return claims.error();
@@ -77,28 +82,31 @@ Result<std::string> CallerAuthentication::service(std::string_view token) {
   return trust_.caller_of(token, service_);
 }
 
-Task<> CallerAuthentication::refresh_keys() {
-  if (verifier_ && !is_fetching_) co_await fetch_keys();
+// Does not count among the fetches that tokens ask for: one that came too early, before the issuer
+// ran, must not keep the first token from asking.
+Task<Result<>> CallerAuthentication::refresh_keys() {
+  if (!verifier_ || is_fetching_) co_return Result<>{};
+  co_return co_await fetch_keys();
 }
 
 // Die between adopting and keeping: the next start fetches again.
-Task<> CallerAuthentication::fetch_keys() {
+Task<Result<>> CallerAuthentication::fetch_keys() {
   const Fetching fetching{is_fetching_, fetched_};
-  verifier_->fetch_started();
   const auto fetched = co_await fetch_();
   if (!fetched) {
     record(Severity::warning, "issuer keys not fetched", {{"why", fetched.error().text()}});
-    co_return;
+    co_return fetched.error();
   }
-  if (*fetched == verifier_->document()) co_return;
+  if (*fetched == verifier_->document()) co_return Result<>{};
   if (const auto adopted = verifier_->adopt(*fetched); !adopted) {
     record(Severity::warning, "issuer keys not usable", {{"why", adopted.error().text()}});
-    co_return;
+    co_return adopted.error();
   }
   const auto kept = co_await database_->write([text = *fetched](SqlTransaction& transaction) {
     transaction.books().put_document(keys_document, text);
   });
   if (!kept) record(Severity::warning, "issuer keys not kept", {{"why", kept.error().text()}});
+  co_return Result<>{};
 }
 
 }  // namespace freehold

@@ -36,11 +36,11 @@ class CallerAuthentication final : public http::Authenticator {
   Result<std::string> service(std::string_view token) override;
 
   // Fetches the issuer's keys, so that one that was withdrawn is believed no more; the former keys
-  // stay when the issuer does not answer.
-  Task<> refresh_keys();
+  // stay when the issuer does not answer; it fails then.
+  Task<Result<>> refresh_keys();
 
  private:
-  Task<> fetch_keys();
+  Task<Result<>> fetch_keys();
 
   std::string service_;
   identity::ServiceTrust trust_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A service's life: start, serve, stop.
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -147,9 +148,11 @@ Task<> Service::Parts::checkpoint_states() {
 // A token names the key that signed it, so a key that was withdrawn would be believed for as long
 // as nobody brings a token of a new one.
 Task<> Service::Parts::refresh_issuer_keys() {
+  constexpr std::chrono::seconds pause_after_failure_max{30};
+  const std::chrono::seconds pause{configuration.keys_refetch_s};
   while (!is_asked_to_stop) {
-    co_await authentication->refresh_keys();
-    key_refresh.expires_after(std::chrono::seconds{configuration.keys_refetch_s});
+    const auto refreshed = co_await authentication->refresh_keys();
+    key_refresh.expires_after(refreshed ? pause : std::min(pause, pause_after_failure_max));
     const auto [stopped] =
         co_await key_refresh.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return;

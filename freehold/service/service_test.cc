@@ -240,12 +240,13 @@ TEST_F(ServiceTest, check_changes_nothing_whether_the_service_runs_or_not) {
 // The issuer of access tokens, as long as it lives.
 class Issuer {
  public:
-  Issuer() {
+  explicit Issuer(std::uint16_t port = 0) : served_({.port = port}) {
     keys_.add(key_.verifying_key());
     served_.routes().get<"/api/.well-known/jwks.json">(&Issuer::show_keys, *this).open();
     served_.start();
   }
   std::string peer() const { return "--peers=user=" + served_.address(); }
+  std::uint16_t port() const { return served_.port(); }
   static std::string token(const identity::SigningKey& key) {
     return "Authorization: Bearer " +
            identity::sign({.issuer = "user",
@@ -299,6 +300,17 @@ TEST_F(ServiceTest, verifies_tokens_after_a_restart_while_their_issuer_is_down) 
   port_ = 0;
   start({peer});
   EXPECT_EQ(ask("GET", "/api/me", token).status, 401);
+}
+
+TEST_F(ServiceTest, believes_the_first_token_of_an_issuer_that_started_later) {
+  auto issuer = std::make_unique<Issuer>();
+  const std::uint16_t port = issuer->port();
+  const std::string peer = issuer->peer();
+  issuer.reset();
+  start({peer});
+  ASSERT_FALSE(program_->wait_for_record("issuer keys not fetched").empty());
+  issuer = std::make_unique<Issuer>(port);
+  EXPECT_EQ(ask("GET", "/api/me", issuer->token()).status, 200);
 }
 
 TEST_F(ServiceTest, a_key_that_its_issuer_withdrew_is_soon_believed_no_more) {
