@@ -18,6 +18,7 @@ constexpr std::string_view product_text = "01a20511-cdc4-7168-8a61-91adce21ced6"
 constexpr std::string_view time_text = "2026-11-22T21:03:02.618829Z";
 constexpr std::array<std::uint8_t, 16> customer{1, 0xa2, 5, 0x11, 0xcc, 0xa2, 0x70, 0xb8};
 constexpr std::int64_t request_hash = 6'628'197'158'417'860'460;
+constexpr std::string_view hash_text = "6628197158417860460";
 
 std::int64_t microseconds() {
   return freehold::now().time_since_epoch().count();
@@ -50,9 +51,9 @@ std::string priced_lines() {
                  R"("line_total_minor":5123,"product_version":1}])"});
 }
 
-std::string step_text(std::string_view name, std::string_view state,
+std::string step_text(std::string_view name, std::string_view hash, std::string_view state,
                       std::string_view outcome = "null") {
-  return joined({R"({"name":")", name, R"(","request_hash":6628197158417860460,"state":")", state,
+  return joined({R"({"name":")", name, R"(","request_hash":)", hash, R"(,"state":")", state,
                  R"(","outcome":)", outcome, "}"});
 }
 
@@ -100,9 +101,9 @@ void OrderRows::accept(const BareOrder& order) {
   const std::int64_t now = microseconds();
   const std::int64_t in_a_day = now + 86'400'000'000;
   insert_order_.run(order.id, customer, priced_lines(), now);
-  insert_saga_.run(saga,
-                   joined({R"({"id":")", order.id_text, R"(","lines":)", wanted_lines(), "}"}), now,
-                   in_a_day, "[" + step_text("request product.reserve_stock.v1", "waiting") + "]");
+  insert_saga_.run(
+      saga, joined({R"({"id":")", order.id_text, R"(","lines":)", wanted_lines(), "}"}), now,
+      in_a_day, "[" + step_text("request product.reserve_stock.v1", hash_text, "waiting") + "]");
   newest_answer_ = std::max(newest_answer_ + 1, now);
   insert_answer_.run(newest_answer_, now,
                      std::string_view{"user 01a20511-cca2-70b8-8296-5e45566dad22 POST /api/orders"},
@@ -123,10 +124,10 @@ void OrderRows::confirm(const BareOrder& order) {
   confirm_order_.run(order.id, now);
   end_saga_.run(saga,
                 joined({"[",
-                        step_text("request product.reserve_stock.v1", "done",
+                        step_text("request product.reserve_stock.v1", hash_text, "done",
                                   joined({R"({"reservation":")", order.id_text, R"("})"})),
-                        ",", step_text("run confirm", "done"), ",",
-                        step_text("tell product.sell_stock.v1", "done"), "]"}),
+                        ",", step_text("run confirm", "0", "done"), ",",
+                        step_text("tell product.sell_stock.v1", hash_text, "done"), "]"}),
                 now);
   constexpr std::string_view type = "product.sell_stock.v1";
   database_.append(type, "product",

@@ -99,7 +99,7 @@ def differences(shop, ceiling):
     for table in sorted(shop.keys() | ceiling.keys()):
         rows, characters = shop.get(table, (0, 0))
         bare_rows, bare_characters = ceiling.get(table, (0, 0))
-        if abs(rows - bare_rows) > 0.05 or abs(characters - bare_characters) > 0.15 * characters:
+        if abs(rows - bare_rows) > 0.05 or abs(characters - bare_characters) > 0.05 * characters:
             found.append(f"an order of the shop makes {rows:.2f} rows with {characters:.0f} "
                          f"characters in {'.'.join(table)}, one of the ceiling {bare_rows:.2f} "
                          f"with {bare_characters:.0f}")
