@@ -42,6 +42,7 @@ Throttle::Window& Throttle::window(std::string_view name) {
 // An eighth at once, so that a flood of names pays for it seldom.
 void Throttle::forget_oldest() {
   std::vector<freehold::SteadyClock::time_point> begun;
+  begun.reserve(windows_.size());
   for (const auto& [name, window] : windows_) begun.push_back(window.begun);
   const auto last = begun.begin() + static_cast<std::ptrdiff_t>(begun.size() / 8);
   std::ranges::nth_element(begun, last);
