@@ -85,7 +85,7 @@ Result<std::string> CallerAuthentication::service(std::string_view token) {
 // Does not count among the fetches that tokens ask for: one that came too early, before the issuer
 // ran, must not keep the first token from asking.
 Task<Result<>> CallerAuthentication::refresh_keys() {
-  if (!verifier_ || is_fetching_) co_return Result<>{};
+  if (!verifier_ || is_fetching_ || verifier_->document().empty()) co_return Result<>{};
   co_return co_await fetch_keys();
 }
 

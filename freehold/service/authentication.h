@@ -35,8 +35,10 @@ class CallerAuthentication final : public http::Authenticator {
   Task<Result<http::Caller>> user(std::string bearer) override;
   Result<std::string> service(std::string_view token) override;
 
-  // Fetches the issuer's keys, so that one that was withdrawn is believed no more; the former keys
-  // stay when the issuer does not answer; it fails then.
+  // Fetches the issuer's keys again, so that one that was withdrawn is believed no more; the former
+  // ones stay when the issuer does not answer; it fails then. Without any there is none to
+  // withdraw, and the first token asks for them: an issuer that starts later is not troubled, nor
+  // its breaker.
   Task<Result<>> refresh_keys();
 
  private:

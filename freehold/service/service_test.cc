@@ -302,11 +302,15 @@ TEST_F(ServiceTest, verifies_tokens_after_a_restart_while_their_issuer_is_down) 
   EXPECT_EQ(ask("GET", "/api/me", token).status, 401);
 }
 
-TEST_F(ServiceTest, believes_the_first_token_of_an_issuer_that_started_later) {
+TEST_F(ServiceTest, believes_the_new_key_of_an_issuer_that_started_later) {
   auto issuer = std::make_unique<Issuer>();
   const std::uint16_t port = issuer->port();
   const std::string peer = issuer->peer();
+  start({peer});
+  EXPECT_EQ(ask("GET", "/api/me", issuer->token()).status, 200);
+  stop();
   issuer.reset();
+  port_ = 0;
   start({peer});
   ASSERT_FALSE(program_->wait_for_record("issuer keys not fetched").empty());
   issuer = std::make_unique<Issuer>(port);
