@@ -179,8 +179,11 @@ class Books {
   virtual Head head(std::uint32_t partition) = 0;
   // Gives positions and one stamp to the events, in their order, and stores them; heads are updated
   // last, in ascending partition order. Called by the lane at the end of a batch, after all bodies;
-  // nothing is written or locked in the transaction after it.
-  virtual std::vector<StoredEvent> seal(std::span<const NewEvent> events) = 0;
+  // nothing is written or locked in the transaction after it. Need not be carried out before the
+  // commit, to which a remote database gets both in one message.
+  virtual void seal(std::span<const NewEvent> events) = 0;
+  // After the commit, once: the sealed events as they lie in the log.
+  virtual std::vector<StoredEvent> sealed() = 0;
   // The stamp of the event at that position, if it is still known: of each event that is kept, of
   // low, and 0 of position 0.
   virtual std::optional<std::uint64_t> stamp_at(std::uint32_t partition,

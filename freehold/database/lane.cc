@@ -268,9 +268,8 @@ void Lane::check_open() {
 }
 
 void Lane::commit() {
-  const std::vector<StoredEvent> events = transaction_.appended().empty()
-                                              ? std::vector<StoredEvent>{}
-                                              : transaction_.books().seal(transaction_.appended());
+  const bool has_events = !transaction_.appended().empty();
+  if (has_events) transaction_.books().seal(transaction_.appended());
   FREEHOLD_CRASH_POINT("lane.after_seal");
   check_open();
   FREEHOLD_CRASH_POINT("lane.before_commit");
@@ -278,6 +277,8 @@ void Lane::commit() {
   transaction_.commit();
   statistics_.commit_ns += static_cast<std::uint64_t>((SteadyClock::now() - start).count());
   FREEHOLD_CRASH_POINT("lane.after_commit");
+  const std::vector<StoredEvent> events =
+      has_events ? transaction_.books().sealed() : std::vector<StoredEvent>{};
   ++statistics_.batches;
   statistics_.events += events.size();
   std::ranges::move(transaction_.end_committed(), std::back_inserter(after_commit_));

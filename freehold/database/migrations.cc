@@ -29,9 +29,15 @@ struct RunMigration {
 };
 BOOST_DESCRIBE_STRUCT(RunMigration, (), (number, name, kind, hash))
 
-constexpr std::string_view create_table =
-    "create table if not exists freehold_migration (number integer primary key, name text not null,"
-    " kind text not null, hash text not null, at bigint not null)";
+constexpr std::string_view table =
+    "create table freehold_migration (number integer primary key, name text not null, "
+    "kind text not null, hash text not null, at bigint not null)";
+constexpr sql::Query<std::int64_t()> tables_of_migrations{
+    sql::Dialects{.sqlite = "select count(*) from sqlite_master where name = 'freehold_migration'",
+                  .postgres = "select count(to_regclass('freehold_migration'))"}};
+constexpr std::string_view lock_in_postgres = "lock table freehold_migration in exclusive mode";
+constexpr sql::Query<std::int64_t(int)> was_run{
+    "select count(*) from freehold_migration where number = $1"};
 constexpr sql::Query<RunMigration()> run_before{
     "select number, name, kind, hash from freehold_migration order by number"};
 constexpr sql::Change<void(int, std::string, MigrationKind, std::string, Time)> note{
@@ -62,8 +68,8 @@ Result<> check_numbers(std::span<const Migration> migrations) {
 }
 
 // Whether this program can go on from what was run before.
-Result<> check_history(std::span<const Migration> migrations,
-                       std::span<const RunMigration> before) {
+Result<> check_history(std::span<const Migration> migrations, std::span<const RunMigration> before,
+                       sql::Dialect dialect) {
   int number = 0;
   for (const RunMigration& run : before) {
     if (run.number != ++number)
@@ -76,28 +82,35 @@ Result<> check_history(std::span<const Migration> migrations,
       continue;
     }
     const Migration& known = migrations[static_cast<std::size_t>(number) - 1];
-    if (run.name != known.name || run.kind != known.kind || run.hash != hash_of(known.text))
+    if (run.name != known.name || run.kind != known.kind ||
+        run.hash != hash_of(known.text_in(dialect)))
       return refusal(called(known.number, known.name) + " was run as \"" + run.name +
                      "\" with another text; what was run is never edited: add a step");
   }
   return {};
 }
 
-Result<std::vector<RunMigration>> history(Database& database) {
-  std::vector<RunMigration> before;
-  FREEHOLD_TRY(database.write_now([&](SqlTransaction& transaction) -> Result<> {
-    transaction.run_script(create_table);
-    before = transaction.all(run_before);
-    return {};
-  }));
-  return before;
+// Who may only use the tables, and not make any, finds this one made.
+Result<> check(Database& database, std::span<const Migration> migrations, std::size_t& begun) {
+  return database.write_now([&](SqlTransaction& transaction) -> Result<> {
+    if (transaction.first(tables_of_migrations) == 0)
+      transaction.run_script(sql::tables_in(transaction.dialect(), table));
+    const std::vector<RunMigration> before = transaction.all(run_before);
+    begun = std::min(before.size(), migrations.size());
+    return check_history(migrations, before, transaction.dialect());
+  });
 }
 
+// Where several instances may start at one time, the first holds the others back, and they find the
+// step done.
 Result<> run(Database& database, const Migration& migration) {
   const Result<> done = database.write_now([&](SqlTransaction& transaction) -> Result<> {
-    transaction.run_script(migration.text);
+    if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(lock_in_postgres);
+    if (transaction.first(was_run, migration.number) != 0) return {};
+    const std::string_view text = migration.text_in(transaction.dialect());
+    transaction.run_script(text);
     transaction.run(note, migration.number, std::string{migration.name}, migration.kind,
-                    hash_of(migration.text), now());
+                    hash_of(text), now());
     return {};
   });
   if (!done) return refusal(called(migration.number, migration.name) + ": " + done.error().text());
@@ -108,9 +121,9 @@ Result<> run(Database& database, const Migration& migration) {
 
 Result<> migrate(Database& database, std::span<const Migration> migrations) {
   FREEHOLD_TRY(check_numbers(migrations));
-  FREEHOLD_TRY(auto before, history(database));
-  FREEHOLD_TRY(check_history(migrations, before));
-  for (const Migration& migration : migrations.subspan(std::min(before.size(), migrations.size())))
+  std::size_t begun = 0;
+  FREEHOLD_TRY(check(database, migrations, begun));
+  for (const Migration& migration : migrations.subspan(begun))
     FREEHOLD_TRY(run(database, migration));
   return {};
 }

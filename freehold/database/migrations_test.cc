@@ -120,6 +120,10 @@ TEST_F(MigrationsTest, steps_are_generated_from_files) {
   EXPECT_EQ(steps[0].text,
             "-- expand\ncreate table page (\n  id integer primary key,\n"
             "  title text default 'a;b [c] \"d\" \\n ${e} @f@',\n  subtitle text\n);\n");
+  EXPECT_EQ(steps[0].text_in(sql::Dialect::sqlite), steps[0].text);
+  EXPECT_EQ(steps[0].text_in(sql::Dialect::postgres),
+            "-- expand\ncreate table page (id bigint primary key, title text, subtitle text);\n");
+  EXPECT_EQ(steps[1].text_in(sql::Dialect::postgres), steps[1].text);
   accepted({steps.begin(), steps.end()});
   EXPECT_THAT(columns_of_page(), ElementsAre("id", "title"));
 }

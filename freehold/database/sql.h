@@ -13,16 +13,28 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
 namespace freehold::sql {
 
+enum class Dialect { sqlite, postgres };
+
 // One text for every database, or one for each where the dialects differ.
 struct Dialects {
   std::string_view sqlite;
   std::string_view postgres;
+
+  constexpr std::string_view in(Dialect dialect) const {
+    return dialect == Dialect::sqlite ? sqlite : postgres;
+  }
 };
+
+// The definition of tables as SQLite reads it, for the database that is there. PostgreSQL's is made
+// of it word by word, for they differ in few: `integer` is bigint there, `blob` bytea, `text`
+// compares by bytes, and `without rowid` says nothing. In lower case, nothing quoted.
+std::string tables_in(Dialect dialect, std::string_view sqlite);
 
 // The text of a statement and the number of its parameters ($1 … $n).
 struct Text {

@@ -33,7 +33,7 @@
 namespace freehold {
 namespace {
 
-// SQLite's text; only the words `without rowid` and the width of `integer` are its own.
+// SQLite's text; PostgreSQL's is made of it.
 constexpr std::string_view tables = R"(
 create table if not exists freehold_log (
   one integer primary key check (one = 1),
@@ -143,6 +143,15 @@ create table if not exists freehold_document (
   text text not null);
 )";
 
+// Rows that every batch updates, in pages that have room for their versions, and those that died
+// are swept at once: behind one open snapshot such a row became 2.5 times slower within 20 s.
+constexpr std::string_view hot_rows_in_postgres = R"(
+alter table freehold_head set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
+alter table freehold_cursor set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
+)";
+
 constexpr sql::Change<void(std::string_view, std::int64_t)> draw_log{
     "insert into freehold_log (one, log_id, partitions) values (1, $1, $2) on conflict do nothing"};
 constexpr sql::Query<std::int64_t()> partitions_of_log{"select partitions from freehold_log"};
@@ -154,7 +163,8 @@ constexpr sql::Change<void(std::int64_t)> add_head{
 
 void create_books(SqlTransaction& transaction, std::uint32_t partitions) {
   FREEHOLD_ASSERT(partitions >= 1 && partitions <= 100, "a log has 1 to 100 partitions");
-  transaction.run_script(tables);
+  transaction.run_script(sql::tables_in(transaction.dialect(), tables));
+  if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(hot_rows_in_postgres);
   transaction.run(draw_log, to_text(make_id_bytes()), partitions);
   const std::int64_t kept = transaction.first(partitions_of_log).value();
   for (std::int64_t partition = 0; partition < kept; ++partition)

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "freehold/database/books.h"
@@ -27,7 +28,7 @@ void create_books(SqlTransaction& transaction, std::uint32_t partitions);
 // the thread that runs the transaction, and between its transactions by nobody. What it remembers
 // from one transaction to the next stays true when one is undone: the log's identity, and a bound
 // for the sequence of answers (for which it must be the database's only writer).
-class SqlBooks final : public Books {
+class SqlBooks : public Books {
  public:
   // `transaction` must outlive the books, and the books of a log must have been created.
   explicit SqlBooks(SqlTransaction& transaction) : sql_(transaction) {}
@@ -36,7 +37,8 @@ class SqlBooks final : public Books {
   LogIdentity log() override;
   Head head(std::uint32_t partition) override;
   // Crash points: log.after_append (before the heads), log.after_heads.
-  std::vector<StoredEvent> seal(std::span<const NewEvent> events) override;
+  void seal(std::span<const NewEvent> events) override;
+  std::vector<StoredEvent> sealed() override { return std::exchange(sealed_, {}); }
   std::optional<std::uint64_t> stamp_at(std::uint32_t partition, std::uint64_t position) override;
   std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
                                         std::size_t events_max, std::size_t bytes_max) override;
@@ -102,6 +104,7 @@ class SqlBooks final : public Books {
 
   SqlTransaction& sql_;
   std::optional<LogIdentity> log_;
+  std::vector<StoredEvent> sealed_;
   std::optional<std::int64_t> newest_answer_;
 };
 

@@ -132,8 +132,9 @@ Head SqlBooks::head(std::uint32_t partition) {
 
 // Die before the commit: neither events nor positions are there. After it: both are, and every
 // position up to the head has its event.
-std::vector<StoredEvent> SqlBooks::seal(std::span<const NewEvent> events) {
-  if (events.empty()) return {};
+void SqlBooks::seal(std::span<const NewEvent> events) {
+  sealed_.clear();
+  if (events.empty()) return;
   const std::uint32_t partitions = identity().partitions;
 
   std::vector<std::uint32_t> partition_of_event;
@@ -155,8 +156,7 @@ std::vector<StoredEvent> SqlBooks::seal(std::span<const NewEvent> events) {
   }
 
   const std::uint64_t stamp = draw_stamp();
-  std::vector<StoredEvent> stored;
-  stored.reserve(events.size());
+  sealed_.reserve(events.size());
   for (std::size_t i = 0; i < events.size(); ++i) {
     const NewEvent& event = events[i];
     const std::uint32_t partition = partition_of_event[i];
@@ -166,7 +166,7 @@ std::vector<StoredEvent> SqlBooks::seal(std::span<const NewEvent> events) {
              event.type, event.recipient,
              is_state ? std::optional<std::string_view>{event.subject} : std::nullopt, event.json);
     if (is_state) keep_state(event, id);
-    stored.push_back({id, event.type, event.recipient, event.json});
+    sealed_.push_back({id, event.type, event.recipient, event.json});
   }
   FREEHOLD_CRASH_POINT("log.after_append");
 
@@ -174,7 +174,6 @@ std::vector<StoredEvent> SqlBooks::seal(std::span<const NewEvent> events) {
     if (newest[partition])
       sql_.run(set_head, partition, *newest[partition], column_of_bits(stamp), appended);
   FREEHOLD_CRASH_POINT("log.after_heads");
-  return stored;
 }
 
 void SqlBooks::keep_state(const NewEvent& event, const EventId& id) {

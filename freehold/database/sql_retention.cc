@@ -56,7 +56,7 @@ constexpr sql::Query<SubjectRow(std::string_view, std::string_view, std::int64_t
         "from freehold_state s join freehold_event e on e.place = s.place "
         "where s.family = $1 and s.subject > $2 and s.deleted = 0 order by s.subject limit $3"};
 constexpr sql::Query<StateSum(std::string_view)> sum_of_family{
-    "select count(*) as subjects, coalesce(sum(version), 0) as versions "
+    "select count(*) as subjects, cast(coalesce(sum(version), 0) as bigint) as versions "
     "from freehold_state where family = $1 and deleted = 0"};
 constexpr sql::Query<CutRow(std::int64_t, std::int64_t, std::int64_t)> next_to_cut{
     "select place, stamp, type, subject from freehold_event "

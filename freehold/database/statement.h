@@ -13,7 +13,7 @@ namespace freehold {
 // One prepared statement of one connection: what a database driver implements. Parameters are bound
 // through ParameterSink (numbered from 1), the current row is read through RowSource (columns
 // numbered from 0). Used by the thread that runs the transaction, between begin and end of one use:
-// bind, then next() until false or execute(), then reset().
+// bind, then next() until false, execute() or send(), then reset().
 class SqlStatement : public ParameterSink, public RowSource {
  public:
   using ParameterSink::blob, ParameterSink::integer, ParameterSink::real, ParameterSink::text;
@@ -22,6 +22,9 @@ class SqlStatement : public ParameterSink, public RowSource {
   virtual bool next() = 0;             // the next row; false after the last
   virtual void reset() = 0;            // ends this use, frees its bindings
   virtual std::int64_t execute() = 0;  // runs to the end; returns the rows changed
+  // Runs at the latest before the next statement whose outcome is waited for, in the order of the
+  // calls. If it fails, it is that one that throws, or the commit.
+  virtual void send() { execute(); }
   virtual std::span<const std::string_view> columns() const = 0;
   virtual std::size_t row_bytes() const = 0;  // of the current row's texts and blobs
 

@@ -171,6 +171,7 @@ class SqlTransaction : public Transaction {
   void require(const ErrorCode& code, const sql::Change<void(Declared...)>& change,
                const Given&... given);
 
+  virtual sql::Dialect dialect() const = 0;
   // For the toolkit's own rooms: a statement that is built at run time, cached by its text.
   virtual SqlStatement& statement(std::string_view text) = 0;
   // Runs statements without parameters or rows, separated by `;` (tables of replicas, migrations).

@@ -20,13 +20,13 @@ std::string_view sql_type(ColumnType type) {
 
 }  // namespace
 
-std::string create_table(const ReplicaTable& table, std::string_view name) {
+std::string create_table(const ReplicaTable& table, std::string_view name, sql::Dialect dialect) {
   std::string text = "create table " + std::string{name} + " (";
   for (const Column& column : table.columns)
     text += column.name + " " + std::string{sql_type(column.type)} + ", ";
   text += "freehold_version bigint not null, freehold_deleted bigint not null, primary key (" +
           table.key + ")) without rowid";
-  return text;
+  return sql::tables_in(dialect, text);
 }
 
 std::string upsert_row(const ReplicaTable& table, std::string_view into) {

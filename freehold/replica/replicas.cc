@@ -57,7 +57,7 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
     copy->wants_rebuild = known == unfilled(of);
     if (known == filled(of) || known == unfilled(of)) return {};
     transaction.run_script("drop table if exists " + of.table.name);
-    transaction.run_script(internal::create_table(of.table, of.table.name));
+    transaction.run_script(internal::create_table(of.table, of.table.name, transaction.dialect()));
     // The consumer's cursor, or its notes of a beginning, speak of the table that was dropped.
     copy->wants_rebuild = known || books.cursor(copy->cursor_name, 0);
     books.put_document(shape_document(of.table.name),
@@ -122,7 +122,8 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
   FREEHOLD_CO_TRY(
       co_await database_.write([copy, next = copy->next_table()](SqlTransaction& transaction) {
         transaction.run_script("drop table if exists " + next);
-        transaction.run_script(internal::create_table(copy->program.table, next));
+        transaction.run_script(
+            internal::create_table(copy->program.table, next, transaction.dialect()));
       }));
   FREEHOLD_CO_TRY(co_await fill(copy, source, log.log_id));
   FREEHOLD_CRASH_POINT("replica.before_swap");

@@ -160,7 +160,7 @@ template <class... Declared, class... Given>
 void SqlTransaction::run(const sql::Change<void(Declared...)>& change, const Given&... given) {
   SqlStatement& statement = bound<Declared...>(change.text(), given...);
   const internal::StatementUse use{statement};
-  statement.execute();
+  statement.send();
 }
 
 template <class... Declared, class... Given>

@@ -23,6 +23,7 @@ class SqliteReadTransaction final : public SqlTransaction {
       : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
 
   Books& books() override { return books_; }
+  sql::Dialect dialect() const override { return sql::Dialect::sqlite; }
   SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
   void run_script(std::string_view script) override { connection_.run_script(script); }
 

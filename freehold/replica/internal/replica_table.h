@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "freehold/database/sql.h"
 #include "freehold/events/delivery.h"
 #include "freehold/schema/described.h"
 #include "freehold/schema/row.h"
@@ -25,7 +26,7 @@ struct ReplicaTable {
   std::vector<Column> columns;
 };
 
-std::string create_table(const ReplicaTable& table, std::string_view name);
+std::string create_table(const ReplicaTable& table, std::string_view name, sql::Dialect dialect);
 std::string upsert_row(const ReplicaTable& table, std::string_view into);
 std::string sum_of_rows(std::string_view table);  // how many, and the sum of their versions
 std::string select_row(std::string_view table, std::span<const std::string> columns,

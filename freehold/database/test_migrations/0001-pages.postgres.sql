@@ -1,0 +1,2 @@
+-- expand
+create table page (id bigint primary key, title text, subtitle text);
