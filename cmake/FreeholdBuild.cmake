@@ -1,8 +1,10 @@
 # How everything here is compiled, and the functions that declare it:
 #
 #   freehold_room(NAME SOURCES a.cc … DEPENDS other_room … LIBRARIES SQLite::Static …)
-#   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds])
+#   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds] [WHOLE])
 #   freehold_benchmark(PATH DEPENDS room …)   of PATH.cc; by the target `benchmarks` of a release
+#
+# WHOLE: its cases share what is dear to make, so they run in one process, as one test.
 #
 # A room is one static library; it can use only the rooms that it names, so the dependency rules of
 # docs/architecture.md hold at link time as well as in tools/tidy.
@@ -17,6 +19,7 @@ add_library(SQLite::Static STATIC IMPORTED)
 set_target_properties(SQLite::Static PROPERTIES
   IMPORTED_LOCATION ${SQLITE_ARCHIVE} INTERFACE_INCLUDE_DIRECTORIES ${SQLITE_HEADERS}
   INTERFACE_LINK_LIBRARIES "m;dl")
+pkg_check_modules(POSTGRES REQUIRED IMPORTED_TARGET libpq)
 
 add_library(freehold_flags INTERFACE)
 target_include_directories(freehold_flags INTERFACE ${CMAKE_SOURCE_DIR})
@@ -70,7 +73,7 @@ function(freehold_test name)
   if(NOT FREEHOLD_TESTING)
     return()
   endif()
-  cmake_parse_arguments(test "" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(test "WHOLE" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;LABELS" ${ARGN})
   if(NOT test_TIMEOUT)
     set(test_TIMEOUT 120)
   endif()
@@ -79,6 +82,11 @@ function(freehold_test name)
   list(TRANSFORM test_DEPENDS PREPEND freehold_)
   target_link_libraries(${name} PRIVATE
     ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
+  if(test_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+    return()
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
 endfunction()

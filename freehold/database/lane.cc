@@ -20,6 +20,9 @@ namespace {
 // A quarter of every batch is for requests, if there are any, however many consumers wait.
 constexpr std::size_t requests_share = 4;
 
+// How often a batch is run on a new connection after it has lost one.
+constexpr int losses_max = 3;
+
 void exit_now() {
   std::_Exit(EXIT_FAILURE);
 }
@@ -197,24 +200,32 @@ std::vector<Lane::Entry> Lane::take_batch() {
 void Lane::run(Entries batch) {
   using enum LaneTransaction::Savepoints;
   was_left_ = true;
-  Run run = run_together(batch, batch.size() == 1 ? real : none);
+  const auto run_through_losses = [this](Entries entries, LaneTransaction::Savepoints savepoints) {
+    Run run = run_together(entries, savepoints);
+    for (int lost = 0; run == Run::again_as_it_was && lost < losses_max; ++lost)
+      run = run_together(entries, savepoints);
+    return run;
+  };
+  Run run = run_through_losses(batch, batch.size() == 1 ? real : none);
   if (run != Run::ended) ++statistics_.reruns;
-  if (run == Run::again_with_savepoints) run = run_together(batch, real);
+  if (run == Run::again_with_savepoints) run = run_through_losses(batch, real);
   if (run == Run::again_one_by_one)
-    for (Entry& entry : batch) run_together({&entry, 1}, real);
+    for (Entry& entry : batch) run_through_losses({&entry, 1}, real);
   count(batch);
 }
 
 // Runs the bodies and commits them in one transaction, or leaves nothing of it and says how they
 // must be run again. A body alone always ends.
 Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoints) {
-  if (broken_) {
+  if (broken_ || !settle()) {
     for (Entry& entry : batch) entry.outcome = errors::database_unavailable;
     return Run::ended;
   }
   std::optional<Error> failed;
+  bool has_begun = false;
   try {
     transaction_.begin(savepoints);
+    has_begun = true;
     for (Entry& entry : batch) run_body(entry);
     commit();
     return Run::ended;
@@ -225,16 +236,60 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
   } catch (const std::exception& exception) {
     failed = Error{errors::internal, exception.what()};
   }
+  if (failed && failed->is(errors::commit_unknown)) return end_unknown(batch);
   undo();
   if (!failed) return Run::again_with_savepoints;
-  if (failed->is(errors::commit_unknown)) {
-    leave_unknown(batch);
-  } else if (batch.size() > 1) {
-    return Run::again_one_by_one;
-  } else if (batch.front().outcome) {
-    batch.front().outcome = *failed;  // else the body has said why itself
+  return end_failed(batch, *failed, has_begun);
+}
+
+Lane::Run Lane::end_failed(Entries batch, const Error& failed, bool has_begun) {
+  if (transaction_.is_lost()) {
+    for (Entry& entry : batch) entry.outcome = failed;
+    return has_begun ? Run::again_as_it_was : Run::ended;
+  }
+  if (batch.size() > 1) return Run::again_one_by_one;
+  if (batch.front().outcome) batch.front().outcome = failed;  // else the body has said why itself
+  return Run::ended;
+}
+
+Lane::Run Lane::end_unknown(Entries batch) {
+  using enum LaneTransaction::Settled;
+  switch (transaction_.settle()) {
+    case committed:
+      take_committed();
+      return Run::ended;
+    case undone:
+      undo();
+      for (Entry& entry : batch) entry.outcome = errors::database_unavailable;
+      return Run::again_as_it_was;
+    case unknown:
+      unsettled_ = true;
+      for (Entry& entry : batch) entry.outcome = errors::commit_unknown;
+      return Run::ended;
+    case unknown_for_ever:
+      undo();
+      leave_unknown(batch);
+      return Run::ended;
   }
   return Run::ended;
+}
+
+// Whether nothing of an earlier batch is unknown any more. Its callers have had their answer; what
+// follows a commit follows it now.
+bool Lane::settle() {
+  if (!unsettled_) return true;
+  switch (transaction_.settle()) {
+    case LaneTransaction::Settled::committed:
+      take_committed();
+      break;
+    case LaneTransaction::Settled::undone:
+      undo();
+      break;
+    default:
+      return false;
+  }
+  unsettled_ = false;
+  return true;
 }
 
 // Leaves the transaction with all that the body did, or with none of it. Throws when the batch
@@ -281,8 +336,12 @@ void Lane::commit() {
       has_events ? transaction_.books().sealed() : std::vector<StoredEvent>{};
   ++statistics_.batches;
   statistics_.events += events.size();
-  std::ranges::move(transaction_.end_committed(), std::back_inserter(after_commit_));
+  take_committed();
   if (on_appended_ && !events.empty()) on_appended_(events);
+}
+
+void Lane::take_committed() {
+  std::ranges::move(transaction_.end_committed(), std::back_inserter(after_commit_));
 }
 
 void Lane::undo() {

@@ -10,6 +10,8 @@
 //   2. together, behind a savepoint each: that one alone is undone.
 //   3. one by one, each in a transaction of its own: when an error undid the whole transaction (a
 //      full disk does) or its commit failed. So the one that cannot be done hurts no other.
+// A batch whose connection was lost is run again as it was; if its COMMIT was under way then, it is
+// first found out what became of it.
 // Whatever ends a run undoes all of it, in the database and in memory (on_rollback).
 #pragma once
 
@@ -39,6 +41,14 @@ class LaneTransaction : public SqlTransaction {
   // Durable when it returns. Throws DatabaseFault: commit_unknown, or any other code when nothing
   // was committed.
   virtual void commit() = 0;
+  // What became of the commit that threw commit_unknown; waits a little for an answer. Until it has
+  // one, nothing else is asked of this transaction. An embedded database never has: only a restart
+  // tells.
+  enum class Settled { unknown_for_ever, unknown, undone, committed };
+  virtual Settled settle() { return Settled::unknown_for_ever; }
+  // Whether the connection is gone, and with it all of the transaction, so that it may be run again
+  // as it was. begin() makes another connection, or throws.
+  virtual bool is_lost() const { return false; }
   virtual void roll_back() = 0;  // also when nothing is open
   // Between two transactions, nothing being open: upkeep that needs the only writer at rest.
   virtual void rest() {}
@@ -120,7 +130,7 @@ class Lane {
     Result<> outcome;
   };
   struct Pause;
-  enum class Run { ended, again_with_savepoints, again_one_by_one };
+  enum class Run { ended, again_as_it_was, again_with_savepoints, again_one_by_one };
   using Entries = std::span<Entry>;
 
   const ErrorCode* queue(Urgency urgency, Job& job);
@@ -133,7 +143,11 @@ class Lane {
   void run_body(Entry& entry);
   void check_open();
   void commit();
+  void take_committed();
   void undo();
+  Run end_failed(Entries batch, const Error& failed, bool has_begun);
+  Run end_unknown(Entries batch);
+  bool settle();
   void leave_unknown(Entries batch);
   void count(Entries batch);
   void complete(std::vector<Entry> batch);
@@ -143,6 +157,7 @@ class Lane {
   std::function<void(std::span<const StoredEvent>)> on_appended_;
   LaneStatistics statistics_;
   std::vector<std::move_only_function<void()>> after_commit_;
+  bool unsettled_ = false;      // the last commit is unknown, but will be known
   bool broken_ = false;         // after an unknown commit nothing runs any more
   bool end_is_posted_ = false;  // and the process is told so once
   bool was_left_ = false;       // a simulated crash left the lane in the middle of a batch

@@ -33,7 +33,8 @@ struct Dialects {
 
 // The definition of tables as SQLite reads it, for the database that is there. PostgreSQL's is made
 // of it word by word, for they differ in few: `integer` is bigint there, `blob` bytea, `text`
-// compares by bytes, and `without rowid` says nothing. In lower case, nothing quoted.
+// compares by bytes, an `integer primary key` that is not given is drawn there too, and `without
+// rowid` says nothing. In lower case, nothing quoted.
 std::string tables_in(Dialect dialect, std::string_view sqlite);
 
 // The text of a statement and the number of its parameters ($1 … $n).

@@ -145,7 +145,15 @@ create table if not exists freehold_document (
 
 // Rows that every batch updates, in pages that have room for their versions, and those that died
 // are swept at once: behind one open snapshot such a row became 2.5 times slower within 20 s.
-constexpr std::string_view hot_rows_in_postgres = R"(
+// freehold_commit: (lane, batch) of commits, by which one whose answer was lost is found.
+constexpr std::string_view postgres_alone = R"(
+create table if not exists freehold_commit (
+  lane bigint not null,
+  batch bigint not null,
+  settled bigint not null,
+  at bigint not null,
+  primary key (lane, batch)) with (autovacuum_vacuum_threshold = 1000,
+  autovacuum_vacuum_scale_factor = 0);
 alter table freehold_head set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 alter table freehold_cursor set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
@@ -164,7 +172,7 @@ constexpr sql::Change<void(std::int64_t)> add_head{
 void create_books(SqlTransaction& transaction, std::uint32_t partitions) {
   FREEHOLD_ASSERT(partitions >= 1 && partitions <= 100, "a log has 1 to 100 partitions");
   transaction.run_script(sql::tables_in(transaction.dialect(), tables));
-  if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(hot_rows_in_postgres);
+  if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(postgres_alone);
   transaction.run(draw_log, to_text(make_id_bytes()), partitions);
   const std::int64_t kept = transaction.first(partitions_of_log).value();
   for (std::int64_t partition = 0; partition < kept; ++partition)

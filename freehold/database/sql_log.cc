@@ -8,8 +8,6 @@
 
 #include "freehold/base/assert.h"
 #include "freehold/base/crash_point.h"
-#include "freehold/base/hash.h"
-#include "freehold/base/random.h"
 #include "freehold/database/internal/columns.h"
 #include "freehold/database/sql_books.h"
 
@@ -17,7 +15,9 @@ namespace freehold {
 namespace {
 
 using internal::column_of_bits;
+using internal::draw_stamp;
 using internal::id_at;
+using internal::partition_of;
 using internal::place_of;
 
 struct LogRow {
@@ -88,18 +88,6 @@ constexpr sql::Change<void(std::string_view, std::string_view, std::int64_t, std
 constexpr sql::Change<void(std::int64_t, std::int64_t, std::int64_t)> drop_if_cut{
     "delete from freehold_event where place = $1 and exists "
     "(select 1 from freehold_head where partition = $2 and low_position >= $3)"};
-
-std::uint32_t partition_of(const NewEvent& event, std::uint32_t partitions) {
-  return static_cast<std::uint32_t>(
-      fnv1a(event.partition_key.empty() ? event.subject : event.partition_key) % partitions);
-}
-
-// 0 is the stamp of the place before the first event, so no commit has it.
-std::uint64_t draw_stamp() {
-  std::uint64_t stamp = 0;
-  while (stamp == 0) stamp = Random::current().bits();
-  return stamp;
-}
 
 StoredEvent stored_event(EventRow&& row) {
   return {.id = id_at(row.place, row.stamp),

@@ -11,6 +11,8 @@
 #include <limits>
 
 #include "freehold/base/assert.h"
+#include "freehold/base/hash.h"
+#include "freehold/base/random.h"
 #include "freehold/database/books.h"
 
 namespace freehold::internal {
@@ -31,6 +33,19 @@ constexpr std::int64_t column_of_bits(std::uint64_t bits) {
 
 constexpr std::uint64_t bits_in(std::int64_t column) {
   return std::bit_cast<std::uint64_t>(column);
+}
+
+// Which partition of its log an event belongs to.
+inline std::uint32_t partition_of(const NewEvent& event, std::uint32_t partitions) {
+  return static_cast<std::uint32_t>(
+      fnv1a(event.partition_key.empty() ? event.subject : event.partition_key) % partitions);
+}
+
+// 0 is the stamp of the place before the first event, so no commit has it.
+inline std::uint64_t draw_stamp() {
+  std::uint64_t stamp = 0;
+  while (stamp == 0) stamp = Random::current().bits();
+  return stamp;
 }
 
 // For `limit`: the largest there is stands for all.

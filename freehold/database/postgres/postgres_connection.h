@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "freehold/base/clock.h"
+#include "freehold/database/fault.h"
+#include "freehold/database/postgres/postgres_statement.h"
+#include "freehold/database/sql.h"
+
+struct pg_conn;
+
+namespace freehold {
+
+// One session with a server, in libpq's pipeline mode, used by one thread at a time. Statements are
+// queued and leave together; only wait() reads what became of them. Everything that goes wrong is
+// thrown as DatabaseFault, by wait(). Who finds a connection lost makes another.
+class PostgresConnection {
+ public:
+  enum class Use { lane, reads };
+  struct Options {
+    std::string url;
+    std::string name;  // the application's, as the server lists it
+    Use use = Use::lane;
+  };
+
+  // Connects until then, and sets the session up; database_unavailable if it cannot.
+  PostgresConnection(const Options& options, Deadline until);
+  PostgresConnection(const PostgresConnection&) = delete;
+  PostgresConnection& operator=(const PostgresConnection&) = delete;
+  ~PostgresConnection();
+
+  // Refuses, with database_unavailable and a sentence, a server on which a commit may be lost, and
+  // one that does not commit at all.
+  void check_server();
+  // The process that serves this session: always the same, unless somebody stands in between.
+  std::int64_t server_process();
+
+  // Statements of services and of the toolkit's rooms, prepared once, ready for a use.
+  PostgresStatement& prepared(const sql::Text& text);
+  PostgresStatement& statement(std::string_view text);
+  // Any number of statements, inside the transaction that is open. Waits.
+  void run_script(std::string_view script);
+
+  void send_command(std::string_view text);  // BEGIN, SAVEPOINT …
+  // Waits for the outcome of all that was sent. Throws the first fault; then nothing that was sent
+  // after it has been run, and the transaction is good for a roll-back only.
+  void wait();
+  // How long wait() waits before it takes the connection for lost.
+  void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
+
+  // Since begin_transaction, and whether it can go on.
+  void begin_transaction(std::optional<Deadline> deadline);
+  void end_transaction();  // what is sent after it belongs to none
+  // Ends the transaction, whatever state it is in, and waits for that; a connection on which it
+  // cannot be done is lost.
+  void roll_back();
+  // The same for one that has only read, and is usable: nobody waits.
+  void end_read();
+  bool is_usable() const { return !lost_ && !failed_; }
+  bool is_lost() const { return lost_; }
+  std::int64_t writes() const { return writes_; }  // sent, or known to have changed rows
+
+ private:
+  friend class PostgresStatement;
+  enum class Kind { preparation, execution, sync };
+  struct Sent {
+    Kind kind;
+    PostgresStatement* statement = nullptr;
+    std::size_t variant = 0;
+    bool is_kept = false;  // its rows are read
+  };
+  struct Close {
+    void operator()(pg_conn* handle) const;
+  };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+
+  void connect(const Options& options, Deadline until);
+  void poll_socket(bool for_reading, bool for_writing, Deadline until);
+  PostgresResult next_result(Deadline until);
+  void take(const Sent& sent, PostgresResult result);
+  void note_failure(const pg_result* result, const Sent* sent);
+  void throw_failure();
+  PostgresResult run_simple(std::string_view script, std::chrono::milliseconds patience);
+  [[noreturn]] void lose(std::string_view why);
+  void check_usable() const;
+  PostgresStatement& ready(std::unique_ptr<PostgresStatement>& place, std::string_view text);
+
+  std::unique_ptr<pg_conn, Close> handle_;
+  std::chrono::milliseconds patience_{10'000};
+  std::deque<Sent> sent_;
+  std::optional<DatabaseFault> failure_;
+  bool failed_ = false;
+  bool lost_ = false;
+  std::optional<Deadline> deadline_;
+  std::int64_t writes_ = 0;
+  std::uint64_t names_ = 0;  // of prepared statements
+  // Keyed by the address of the text: a literal's, which lasts as long as the program.
+  std::unordered_map<const char*, std::unique_ptr<PostgresStatement>> by_address_;
+  std::unordered_map<std::string, std::unique_ptr<PostgresStatement>, TextHash, std::equal_to<>>
+      by_text_;
+};
+
+}  // namespace freehold

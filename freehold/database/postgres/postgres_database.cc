@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/database/postgres/postgres_database.h"
+
+#include <string>
+#include <utility>
+
+#include "freehold/base/clock.h"
+#include "freehold/base/errors.h"
+#include "freehold/database/fault.h"
+#include "freehold/database/postgres/postgres_link.h"
+#include "freehold/database/postgres/postgres_readers.h"
+#include "freehold/database/postgres/postgres_transaction.h"
+#include "freehold/database/sql_books.h"
+
+namespace freehold {
+namespace {
+
+// Which shape the toolkit's own tables have; a program does not open what a newer one has made.
+constexpr int books_version = 1;
+constexpr std::string_view version_document = "freehold_books_version";
+constexpr sql::Query<std::int64_t()> books_of_database{sql::Dialects{
+    .sqlite = "select 1", .postgres = "select count(to_regclass('freehold_document'))"}};
+// Of several instances that start at one time, one makes the tables.
+constexpr std::string_view hold_others_back =
+    "select pg_advisory_xact_lock(hashtextextended('freehold_books', 0))";
+
+constexpr std::chrono::seconds connect_patience{5};
+
+PostgresConnection::Options connection_options(const PostgresOptions& options,
+                                               PostgresConnection::Use use) {
+  const bool is_lane = use == PostgresConnection::Use::lane;
+  return {.url = options.url, .name = options.service + (is_lane ? " lane" : " reads"), .use = use};
+}
+
+LaneOptions lane_options(const PostgresOptions& options) {
+  return {.executor = options.executor,
+          .requests_max = options.requests_max,
+          .consumers_max = options.consumers_max};
+}
+
+// A transaction pooler gives a session whichever server process is free. So the process of one
+// session is asked for before, and then while another session keeps one busy.
+Result<> check_no_pooler(PostgresConnection& lane, const PostgresOptions& options) {
+  const std::int64_t before = lane.server_process();
+  PostgresConnection other{connection_options(options, PostgresConnection::Use::reads),
+                           deadline_in(connect_patience)};
+  other.begin_transaction(std::nullopt);
+  other.wait();
+  const std::int64_t after = lane.server_process();
+  other.roll_back();
+  if (before == after) return {};
+  return Error{errors::database_unavailable,
+               "a transaction pooler stands before the server: a session was moved from one server "
+               "process to another; connect directly or to a pooler of sessions"};
+}
+
+}  // namespace
+
+struct PostgresDatabase::Parts {
+  explicit Parts(PostgresOptions given)
+      : options(std::move(given)),
+        link(connection_options(options, PostgresConnection::Use::lane), statistics),
+        readers(connection_options(options, PostgresConnection::Use::reads), options.readers_max,
+                statistics),
+        transaction(link, statistics),
+        lane(transaction, lane_options(options)) {}
+
+  const PostgresOptions options;
+  PostgresStatistics statistics;
+  PostgresLink link;
+  PostgresReaders readers;
+  PostgresLaneTransaction transaction;
+  Lane lane;
+  bool is_stopped = false;
+
+  // Makes the toolkit's tables, or refuses those of a newer program.
+  Result<> keep_books();
+};
+
+// All in one transaction: to die here leaves the database as it was.
+Result<> PostgresDatabase::Parts::keep_books() {
+  transaction.begin(LaneTransaction::Savepoints::none);
+  int version = 0;
+  if (transaction.first(books_of_database) == 1)
+    version = std::stoi(transaction.books().document(version_document).value_or("0"));
+  if (version > books_version)
+    return Error{errors::database_unavailable,
+                 "it was written by a newer program (version " + std::to_string(version) +
+                     ", known are those up to " + std::to_string(books_version) + ")"};
+  if (version == books_version) {
+    transaction.roll_back();
+    return {};
+  }
+  try {
+    transaction.run_script(hold_others_back);
+    create_books(transaction, options.log_partitions);
+    transaction.books().put_document(version_document, std::to_string(books_version));
+    transaction.commit();
+    return {};
+  } catch (const DatabaseFault& fault) {
+    transaction.roll_back();
+    return Error{errors::database_unavailable,
+                 std::string{"the toolkit's tables are not there and this role could not make them "
+                             "(let the migrator open the database first): "} +
+                     fault.what()};
+  }
+}
+
+Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(PostgresOptions options) {
+  const std::string service = options.service;
+  const auto refused = [&](std::string_view why) {
+    return Error{errors::database_unavailable,
+                 "the database of " + service + ": " + std::string{why}};
+  };
+  try {
+    auto parts = std::make_unique<Parts>(std::move(options));
+    PostgresConnection& connection = parts->link.connection();
+    if (const auto direct = check_no_pooler(connection, parts->options); !direct)
+      return refused(direct.error().detail());
+    if (const auto kept = parts->keep_books(); !kept) return refused(kept.error().detail());
+    parts->lane.start();
+    return std::unique_ptr<PostgresDatabase>{new PostgresDatabase{std::move(parts)}};
+  } catch (const DatabaseFault& fault) {
+    return refused(fault.what());
+  }
+}
+
+PostgresDatabase::PostgresDatabase(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+  parts_->transaction.set_watches(watches());
+}
+
+PostgresDatabase::~PostgresDatabase() {
+  stop();
+}
+
+Result<> PostgresDatabase::read_now(std::move_only_function<void(SqlTransaction&)> body) {
+  parts_->statistics.reads.fetch_add(1, std::memory_order_relaxed);
+  return parts_->readers.read(body);
+}
+
+Result<> PostgresDatabase::write_now(std::move_only_function<Result<>(SqlTransaction&)> body) {
+  return parts_->lane.write_now(std::move(body));
+}
+
+void PostgresDatabase::submit(Urgency urgency, Job job) {
+  parts_->lane.submit(urgency, std::move(job));
+}
+
+void PostgresDatabase::on_appended(std::function<void(std::span<const StoredEvent>)> listener) {
+  parts_->lane.on_appended(std::move(listener));
+}
+
+double PostgresDatabase::load() const {
+  return parts_->lane.load();
+}
+
+void PostgresDatabase::stop() {
+  if (std::exchange(parts_->is_stopped, true)) return;
+  parts_->link.give_up();
+  parts_->lane.stop();
+}
+
+const LaneStatistics& PostgresDatabase::lane_statistics() const {
+  return parts_->lane.statistics();
+}
+
+const PostgresStatistics& PostgresDatabase::statistics() const {
+  return parts_->statistics;
+}
+
+}  // namespace freehold

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "freehold/base/clock.h"
+#include "freehold/database/postgres/postgres_connection.h"
+#include "freehold/database/postgres/postgres_database.h"
+
+namespace freehold {
+
+// The one way to a server that comes and goes: a connection, and another one when it is lost. Used
+// by one thread; give_up() by any.
+class PostgresLink {
+ public:
+  PostgresLink(PostgresConnection::Options options, PostgresStatistics& statistics)
+      : options_(std::move(options)), statistics_(statistics) {}
+
+  // The connection, alive as far as is known. Makes one when there is none, at first at once, then
+  // at growing intervals; throws database_unavailable, saying why, when the server has been away
+  // for `away_max` and is not back.
+  PostgresConnection& connection();
+  // The one that there is, whatever became of it; null before the first.
+  PostgresConnection* last() const { return connection_.get(); }
+  bool is_lost() const { return !connection_ || connection_->is_lost(); }
+
+  // From now on nobody waits for the server to come back.
+  void give_up();
+
+  static constexpr std::chrono::seconds away_max{3};
+
+ private:
+  bool try_to_connect();
+
+  const PostgresConnection::Options options_;
+  PostgresStatistics& statistics_;
+  std::unique_ptr<PostgresConnection> connection_;
+  std::optional<SteadyClock::time_point> away_since_;
+  SteadyClock::time_point next_try_{};
+  std::chrono::milliseconds interval_{0};
+  std::string why_;
+
+  std::mutex mutex_;
+  std::condition_variable given_up_;
+  bool gives_up_ = false;
+};
+
+}  // namespace freehold

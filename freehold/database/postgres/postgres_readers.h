@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "freehold/base/result.h"
+#include "freehold/database/postgres/postgres_books.h"
+#include "freehold/database/postgres/postgres_connection.h"
+#include "freehold/database/postgres/postgres_database.h"
+
+namespace freehold {
+
+// The reading transactions of one connection: a snapshot each.
+class PostgresReadTransaction final : public SqlTransaction {
+ public:
+  explicit PostgresReadTransaction(PostgresConnection& connection)
+      : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
+
+  Books& books() override { return books_; }
+  sql::Dialect dialect() const override { return sql::Dialect::postgres; }
+  SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
+  void run_script(std::string_view script) override { connection_.run_script(script); }
+
+ protected:
+  SqlStatement& prepared(const sql::Text& text) override { return connection_.prepared(text); }
+  std::int64_t writes() const override { return 0; }
+  int open_savepoint() override { return 0; }
+  void release_savepoint(int) override {}
+  void undo_to_savepoint(int) override {}
+
+ private:
+  PostgresConnection& connection_;
+  PostgresBooks books_;
+};
+
+// A bounded set of connections that only read, made as they are needed, each lent to one read at a
+// time. Used by any thread.
+class PostgresReaders {
+ public:
+  PostgresReaders(PostgresConnection::Options options, int readers_max,
+                  PostgresStatistics& statistics);
+
+  // Runs the body on one snapshot, on this thread; waits for a connection when all are lent. Fails
+  // with read_too_long and database_unavailable; what else the body throws passes through. While
+  // the server is away most reads fail at once: one of them tries to reach it, the others learn
+  // from it.
+  Result<> read(std::move_only_function<void(SqlTransaction&)>& body);
+
+ private:
+  struct Reader {
+    Reader(const PostgresConnection::Options& options, Deadline until)
+        : connection(options, until), transaction(connection) {}
+    PostgresConnection connection;
+    PostgresReadTransaction transaction;
+  };
+  class Loan;
+
+  std::unique_ptr<Reader> lend();
+  std::unique_ptr<Reader> make();
+  void take_back(std::unique_ptr<Reader> reader);
+
+  const PostgresConnection::Options options_;
+  PostgresStatistics& statistics_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Reader>> idle_;
+  int free_places_;
+  SteadyClock::time_point next_try_{};  // when the server was away
+  std::string why_;
+};
+
+}  // namespace freehold

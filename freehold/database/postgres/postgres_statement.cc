@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "freehold/database/postgres/postgres_statement.h"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <concepts>
+
+#include "freehold/base/assert.h"
+#include "freehold/base/errors.h"
+#include "freehold/database/postgres/postgres_connection.h"
+
+namespace freehold {
+namespace {
+
+// From the server's catalogue pg_type; they never change.
+enum Oid_ : unsigned {
+  bool_type = 16,
+  bytea_type = 17,
+  bigint_type = 20,
+  smallint_type = 21,
+  integer_type = 23,
+  text_type = 25,
+  float_type = 700,
+  double_type = 701,
+  numeric_type = 1700,
+  jsonb_type = 3802,
+  text_array_type = 1009,
+  bigint_array_type = 1016,
+};
+
+template <std::unsigned_integral T>
+void append_big_endian(std::string& to, T value) {
+  for (int shift = static_cast<int>(sizeof value * 8) - 8; shift >= 0; shift -= 8)
+    to += static_cast<char>(value >> shift & 0xff);
+}
+
+template <std::unsigned_integral T>
+T big_endian(std::string_view bytes) {
+  T value = 0;
+  for (const char byte : bytes.substr(0, sizeof value))
+    value = static_cast<T>(value << 8 | static_cast<unsigned char>(byte));
+  return value;
+}
+
+// A one-dimensional array: dimensions, whether it has nulls, the type of its elements, their
+// number, the index of the first; then each element behind its length.
+void begin_array(std::string& to, unsigned element_type, std::size_t count) {
+  to.clear();
+  append_big_endian(to, std::uint32_t{count > 0});
+  append_big_endian(to, std::uint32_t{1});
+  append_big_endian(to, std::uint32_t{element_type});
+  if (count == 0) return;
+  append_big_endian(to, static_cast<std::uint32_t>(count));
+  append_big_endian(to, std::uint32_t{1});
+}
+
+// A whole number in groups of four decimal digits: how many groups, the weight of the first, sign,
+// decimals, the groups. nullopt: it has decimals, or is too large.
+std::optional<std::int64_t> whole_numeric(std::string_view bytes) {
+  const auto word = [&](std::size_t at) { return big_endian<std::uint16_t>(bytes.substr(at * 2)); };
+  const int groups = word(0);
+  const auto weight = static_cast<std::int16_t>(word(1));
+  if (groups > weight + 1 || weight > 4) return std::nullopt;
+  std::int64_t value = 0;
+  for (int group = 0; group <= weight; ++group) {
+    const std::int64_t digits = group < groups ? word(4 + static_cast<std::size_t>(group)) : 0;
+    if (__builtin_mul_overflow(value, 10'000, &value) ||
+        __builtin_add_overflow(value, digits, &value))
+      return std::nullopt;
+  }
+  return word(2) == 0 ? value : -value;
+}
+
+}  // namespace
+
+void ClearPostgresResult::operator()(pg_result* result) const {
+  PQclear(result);
+}
+
+PostgresStatement::Parameter& PostgresStatement::parameter(int number, unsigned type) {
+  const auto place = static_cast<std::size_t>(number) - 1;
+  if (parameters_.size() <= place) parameters_.resize(place + 1);
+  Parameter& parameter = parameters_[place];
+  parameter.type = type;
+  parameter.is_null = type == 0;
+  parameter.bytes.clear();
+  return parameter;
+}
+
+void PostgresStatement::null(int number) {
+  parameter(number, 0);
+}
+
+void PostgresStatement::integer(int number, std::int64_t value) {
+  append_big_endian(parameter(number, bigint_type).bytes, std::bit_cast<std::uint64_t>(value));
+}
+
+void PostgresStatement::real(int number, double value) {
+  append_big_endian(parameter(number, double_type).bytes, std::bit_cast<std::uint64_t>(value));
+}
+
+void PostgresStatement::text(int number, std::string_view value) {
+  parameter(number, text_type).bytes = value;
+}
+
+void PostgresStatement::blob(int number, std::span<const std::uint8_t> value) {
+  parameter(number, bytea_type).bytes.assign(value.begin(), value.end());
+}
+
+void PostgresStatement::integers(int number, std::span<const std::int64_t> values) {
+  std::string& bytes = parameter(number, bigint_array_type).bytes;
+  begin_array(bytes, bigint_type, values.size());
+  for (const std::int64_t value : values) {
+    append_big_endian(bytes, std::uint32_t{sizeof value});
+    append_big_endian(bytes, std::bit_cast<std::uint64_t>(value));
+  }
+}
+
+void PostgresStatement::texts(int number, std::span<const std::optional<std::string_view>> values) {
+  std::string& bytes = parameter(number, text_array_type).bytes;
+  begin_array(bytes, text_type, values.size());
+  for (const auto& value : values) {
+    append_big_endian(bytes, value ? static_cast<std::uint32_t>(value->size()) : ~std::uint32_t{0});
+    if (value) bytes += *value;
+  }
+}
+
+std::size_t PostgresStatement::variant() {
+  types_.clear();
+  for (const Parameter& parameter : parameters_) types_.push_back(parameter.type);
+  const auto found = std::ranges::find(variants_, types_, &Variant::types);
+  if (found != variants_.end()) return static_cast<std::size_t>(found - variants_.begin());
+  variants_.push_back({types_, "s" + std::to_string(++connection_.names_), false});
+  return variants_.size() - 1;
+}
+
+void PostgresStatement::send(bool is_kept) {
+  connection_.check_usable();
+  const std::size_t number = variant();
+  Variant& variant = variants_[number];
+  const auto count = static_cast<int>(parameters_.size());
+  pg_conn* const handle = connection_.handle_.get();
+  if (!variant.is_prepared) {
+    if (PQsendPrepare(handle, variant.name.c_str(), text_.c_str(), count, variant.types.data()) !=
+        1)
+      connection_.lose(PQerrorMessage(handle));
+    variant.is_prepared = true;  // until it is known that it could not be
+    connection_.sent_.push_back({PostgresConnection::Kind::preparation, this, number, false});
+  }
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  const std::vector<int> formats(parameters_.size(), 1);
+  for (const Parameter& parameter : parameters_) {
+    values.push_back(parameter.is_null ? nullptr : parameter.bytes.data());
+    lengths.push_back(static_cast<int>(parameter.bytes.size()));
+  }
+  if (PQsendQueryPrepared(handle, variant.name.c_str(), count, values.data(), lengths.data(),
+                          formats.data(), 1) != 1)
+    connection_.lose(PQerrorMessage(handle));
+  connection_.sent_.push_back({PostgresConnection::Kind::execution, this, number, is_kept});
+  is_sent_ = is_kept;
+}
+
+void PostgresStatement::send() {
+  ++connection_.writes_;
+  send(false);
+}
+
+void PostgresStatement::send_to_read() {
+  ++connection_.writes_;
+  send(true);
+}
+
+void PostgresStatement::take(PostgresResult result) {
+  result_ = std::move(result);
+  row_ = -1;
+  if (!columns_.empty()) return;
+  for (int i = 0; i < PQnfields(result_.get()); ++i) names_.emplace_back(PQfname(result_.get(), i));
+  columns_.assign(names_.begin(), names_.end());
+}
+
+std::int64_t PostgresStatement::execute() {
+  send(true);
+  connection_.wait();
+  const std::string_view count = PQcmdTuples(result_.get());
+  const std::string_view tag = PQcmdStatus(result_.get());
+  std::int64_t rows = 0;
+  std::from_chars(count.data(), count.data() + count.size(), rows);
+  if (tag.starts_with("SELECT")) return 0;
+  connection_.writes_ += count.empty() ? 1 : rows;
+  return rows;
+}
+
+bool PostgresStatement::next() {
+  if (!is_sent_) execute();
+  FREEHOLD_ASSERT(result_, "rows are read after their statement was waited for");
+  return ++row_ < PQntuples(result_.get());
+}
+
+void PostgresStatement::reset() {
+  result_.reset();
+  is_sent_ = false;
+  row_ = -1;
+  for (Parameter& parameter : parameters_) parameter = {0, true, std::move(parameter.bytes)};
+}
+
+std::string_view PostgresStatement::bytes(int column) const {
+  return {PQgetvalue(result_.get(), row_, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), row_, column))};
+}
+
+void PostgresStatement::complain_of(int column) const {
+  throw DatabaseFault(errors::internal,
+                      "the column " + std::string{columns_[static_cast<std::size_t>(column)]} +
+                          " has a type (" + std::to_string(PQftype(result_.get(), column)) +
+                          ") that is not read here: cast it, in: " + text_);
+}
+
+bool PostgresStatement::is_null(int column) const {
+  return PQgetisnull(result_.get(), row_, column) == 1;
+}
+
+std::int64_t PostgresStatement::integer(int column) const {
+  switch (PQftype(result_.get(), column)) {
+    case bigint_type:
+      return std::bit_cast<std::int64_t>(big_endian<std::uint64_t>(bytes(column)));
+    case integer_type:
+      return std::bit_cast<std::int32_t>(big_endian<std::uint32_t>(bytes(column)));
+    case smallint_type:
+      return std::bit_cast<std::int16_t>(big_endian<std::uint16_t>(bytes(column)));
+    case bool_type:
+      return bytes(column)[0] != 0 ? 1 : 0;
+    case numeric_type:
+      if (const auto value = whole_numeric(bytes(column))) return *value;
+      [[fallthrough]];
+    default:
+      complain_of(column);
+  }
+}
+
+double PostgresStatement::real(int column) const {
+  switch (PQftype(result_.get(), column)) {
+    case double_type:
+      return std::bit_cast<double>(big_endian<std::uint64_t>(bytes(column)));
+    case float_type:
+      return std::bit_cast<float>(big_endian<std::uint32_t>(bytes(column)));
+    default:
+      return static_cast<double>(integer(column));
+  }
+}
+
+std::string_view PostgresStatement::text(int column) const {
+  switch (PQftype(result_.get(), column)) {
+    case bigint_type:
+    case integer_type:
+    case smallint_type:
+    case bool_type:
+    case numeric_type:
+    case double_type:
+    case float_type:
+    case bytea_type:
+      complain_of(column);
+    case jsonb_type:
+      return bytes(column).substr(1);  // behind its version
+    default:
+      return bytes(column);
+  }
+}
+
+std::span<const std::uint8_t> PostgresStatement::blob(int column) const {
+  const std::string_view all = bytes(column);
+  return {reinterpret_cast<const std::uint8_t*>(all.data()), all.size()};
+}
+
+std::size_t PostgresStatement::row_bytes() const {
+  std::size_t all = 0;
+  for (int column = 0; column < PQnfields(result_.get()); ++column) {
+    const unsigned type = PQftype(result_.get(), column);
+    if (type == text_type || type == bytea_type) all += bytes(column).size();
+  }
+  return all;
+}
+
+}  // namespace freehold

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "freehold/database/lane.h"
+#include "freehold/database/postgres/postgres_books.h"
+#include "freehold/database/postgres/postgres_link.h"
+
+namespace freehold {
+
+// The writing transactions of one lane, one after the other, READ COMMITTED, on the connection that
+// there is. With COMMIT leaves a marker, freehold_commit (lane, batch): a lane is drawn at random
+// when a process opens its database, and counts its batches.
+class PostgresLaneTransaction final : public LaneTransaction {
+ public:
+  PostgresLaneTransaction(PostgresLink& link, PostgresStatistics& statistics);
+
+  Books& books() override { return books_; }
+  sql::Dialect dialect() const override { return sql::Dialect::postgres; }
+  SqlStatement& statement(std::string_view text) override;
+  void run_script(std::string_view script) override;
+
+  void begin(Savepoints savepoints) override;
+  bool is_open() const override;
+  void commit() override;
+  Settled settle() override;
+  bool is_lost() const override { return link_.is_lost(); }
+  void roll_back() override;
+
+ protected:
+  SqlStatement& prepared(const sql::Text& text) override;
+  std::int64_t writes() const override { return current().writes(); }
+  int open_savepoint() override;
+  void release_savepoint(int depth) override;
+  void undo_to_savepoint(int depth) override;
+
+ private:
+  PostgresConnection& current() const;
+  void send_marker();
+  bool found_committed();
+
+  PostgresLink& link_;
+  PostgresStatistics& statistics_;
+  PostgresBooks books_;
+  const std::int64_t lane_;
+  std::int64_t batch_ = 0;
+  std::int64_t writes_at_begin_ = 0;
+  bool is_inside_ = false;
+  Savepoints savepoints_ = Savepoints::none;
+  int depth_ = 0;
+};
+
+}  // namespace freehold
