@@ -5,8 +5,8 @@
 # adds to TARGET the function `std::span<const freehold::Migration> NAMESPACE::migrations()`, made
 # from DIRECTORY/NNNN-name.sql in the order of their numbers. The first line of each file is
 # `-- expand` (the program before this step still runs after it) or `-- contract` (it does not).
-# DIRECTORY/NNNN-name.postgres.sql beside it is the same step for PostgreSQL, where the one text does
-# not do for both.
+# DIRECTORY/NNNN-name.postgres.sql beside it is the same step for PostgreSQL, where the one text
+# does not do for both.
 
 set(FREEHOLD_MIGRATIONS_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/GenerateMigrations.cmake)
 

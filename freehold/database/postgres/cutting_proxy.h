@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <list>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace freehold {
+
+// For tests: stands between clients and a server, on a socket in a directory of its own, and cuts
+// connections at the moments that matter. Messages of a client arrive here as it flushed them, so a
+// batch with its COMMIT is one.
+class CuttingProxy {
+ public:
+  enum class Cut {
+    none,
+    message,  // the next message of a client arrives in part, then both sides are cut
+    answer,   // the next COMMIT is carried out; the client is cut before it hears of it
+    delay,    // the client is cut; its next message waits for deliver_late()
+  };
+
+  explicit CuttingProxy(std::filesystem::path server);
+  CuttingProxy(const CuttingProxy&) = delete;
+  CuttingProxy& operator=(const CuttingProxy&) = delete;
+  ~CuttingProxy();
+
+  const std::filesystem::path& directory() const { return directory_; }
+
+  // Once, at the next occasion. `part`: how many thousandths of a message arrive.
+  void arm(Cut cut, int part = 0);
+  bool is_armed() const { return cut_ != Cut::none; }
+  // Sends the message that waits, if one does, and returns what the server answered to it.
+  std::string deliver_late();
+  void cut_all();
+
+ private:
+  struct Pair {
+    int client = -1;
+    int server = -1;
+  };
+
+  void run();
+  void accept_one();
+  bool forward_to_server(Pair& pair);
+  bool forward_to_client(Pair& pair);
+  void wake() const;
+
+  const std::filesystem::path server_;
+  std::filesystem::path directory_;
+  int listener_ = -1;
+  int wake_read_ = -1;
+  int wake_write_ = -1;
+  std::list<Pair> pairs_;  // the thread's
+  std::atomic<Cut> cut_ = Cut::none;
+  std::atomic<int> part_ = 0;
+  std::atomic<bool> cuts_all_ = false;
+  std::atomic<bool> stops_ = false;
+
+  std::mutex mutex_;
+  int late_server_ = -1;
+  std::string late_message_;
+  std::thread thread_;
+};
+
+}  // namespace freehold
