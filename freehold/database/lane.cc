@@ -20,7 +20,7 @@ namespace {
 // A quarter of every batch is for requests, if there are any, however many consumers wait.
 constexpr std::size_t requests_share = 4;
 
-// How often a batch is run on a new connection after it has lost one.
+// How often a batch is run again as it was.
 constexpr int losses_max = 3;
 
 void exit_now() {
@@ -243,7 +243,7 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
 }
 
 Lane::Run Lane::end_failed(Entries batch, const Error& failed, bool has_begun) {
-  if (transaction_.is_lost()) {
+  if (transaction_.can_run_again() || !has_begun) {
     for (Entry& entry : batch) entry.outcome = failed;
     return has_begun ? Run::again_as_it_was : Run::ended;
   }

@@ -10,8 +10,8 @@
 //   2. together, behind a savepoint each: that one alone is undone.
 //   3. one by one, each in a transaction of its own: when an error undid the whole transaction (a
 //      full disk does) or its commit failed. So the one that cannot be done hurts no other.
-// A batch whose connection was lost is run again as it was; if its COMMIT was under way then, it is
-// first found out what became of it.
+// A batch whose connection was lost, or that lost its locks to another writer, is run again as it
+// was; if its COMMIT was under way then, it is first found out what became of it.
 // Whatever ends a run undoes all of it, in the database and in memory (on_rollback).
 #pragma once
 
@@ -46,9 +46,10 @@ class LaneTransaction : public SqlTransaction {
   // tells.
   enum class Settled { unknown_for_ever, unknown, undone, committed };
   virtual Settled settle() { return Settled::unknown_for_ever; }
-  // Whether the connection is gone, and with it all of the transaction, so that it may be run again
-  // as it was. begin() makes another connection, or throws.
-  virtual bool is_lost() const { return false; }
+  // Whether what undid the transaction has nothing to do with it: the connection broke, or others
+  // held its locks in a circle. It may be run again as it was; begin() makes another connection, or
+  // throws.
+  virtual bool can_run_again() const { return false; }
   virtual void roll_back() = 0;  // also when nothing is open
   // Between two transactions, nothing being open: upkeep that needs the only writer at rest.
   virtual void rest() {}

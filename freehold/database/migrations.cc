@@ -30,11 +30,14 @@ struct RunMigration {
 BOOST_DESCRIBE_STRUCT(RunMigration, (), (number, name, kind, hash))
 
 constexpr std::string_view table =
-    "create table freehold_migration (number integer primary key, name text not null, "
+    "create table if not exists freehold_migration (number integer primary key, name text not "
+    "null, "
     "kind text not null, hash text not null, at bigint not null)";
 constexpr sql::Query<std::int64_t()> tables_of_migrations{
     sql::Dialects{.sqlite = "select count(*) from sqlite_master where name = 'freehold_migration'",
                   .postgres = "select count(to_regclass('freehold_migration'))"}};
+constexpr std::string_view one_at_a_time =
+    "select pg_advisory_xact_lock(hashtextextended('freehold_migration', 0))";
 constexpr std::string_view lock_in_postgres = "lock table freehold_migration in exclusive mode";
 constexpr sql::Query<std::int64_t(int)> was_run{
     "select count(*) from freehold_migration where number = $1"};
@@ -93,8 +96,10 @@ Result<> check_history(std::span<const Migration> migrations, std::span<const Ru
 // Who may only use the tables, and not make any, finds this one made.
 Result<> check(Database& database, std::span<const Migration> migrations, std::size_t& begun) {
   return database.write_now([&](SqlTransaction& transaction) -> Result<> {
-    if (transaction.first(tables_of_migrations) == 0)
+    if (transaction.first(tables_of_migrations) == 0) {
+      if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(one_at_a_time);
       transaction.run_script(sql::tables_in(transaction.dialect(), table));
+    }
     const std::vector<RunMigration> before = transaction.all(run_before);
     begun = std::min(before.size(), migrations.size());
     return check_history(migrations, before, transaction.dialect());

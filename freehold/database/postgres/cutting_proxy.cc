@@ -3,9 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>  // mkdtemp
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,48 +15,11 @@
 namespace freehold {
 namespace {
 
-constexpr std::string_view socket_name = ".s.PGSQL.5432";
 constexpr int late_timeout_ms = 10'000;
-
-sockaddr_un address_of(const std::filesystem::path& path) {
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  return address;
-}
-
-int connect_to(const std::filesystem::path& path) {
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_un address = address_of(path);
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-    return socket;
-  ::close(socket);
-  return -1;
-}
-
-std::string received(int socket) {
-  std::array<char, 65536> buffer{};
-  const ssize_t size = ::recv(socket, buffer.data(), buffer.size(), 0);
-  return size > 0 ? std::string{buffer.data(), static_cast<std::size_t>(size)} : std::string{};
-}
-
-void send_all(int socket, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t size = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (size <= 0) return;
-    bytes.remove_prefix(static_cast<std::size_t>(size));
-  }
-}
 
 }  // namespace
 
 CuttingProxy::CuttingProxy(std::filesystem::path server) : server_(std::move(server)) {
-  std::string name = (std::filesystem::temp_directory_path() / "freehold-proxy-XXXXXX").string();
-  FREEHOLD_ASSERT(::mkdtemp(name.data()), "no temporary directory");
-  directory_ = name;
-  listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_un address = address_of(directory_ / socket_name);
-  const int bound = ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  FREEHOLD_ASSERT(bound == 0 && ::listen(listener_, 16) == 0, "no socket to listen on");
   std::array<int, 2> ends{};
   FREEHOLD_ASSERT(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0, "no pipe");
   wake_read_ = ends[0];
@@ -70,9 +31,8 @@ CuttingProxy::~CuttingProxy() {
   stops_ = true;
   wake();
   thread_.join();
-  for (const int socket : {listener_, wake_read_, wake_write_, late_server_})
+  for (const int socket : {wake_read_, wake_write_, late_server_})
     if (socket >= 0) ::close(socket);
-  std::filesystem::remove_all(directory_);
 }
 
 void CuttingProxy::wake() const {
@@ -83,11 +43,6 @@ void CuttingProxy::wake() const {
 void CuttingProxy::arm(Cut cut, int part) {
   part_ = part;
   cut_ = cut;
-}
-
-void CuttingProxy::cut_all() {
-  cuts_all_ = true;
-  wake();
 }
 
 std::string CuttingProxy::deliver_late() {
@@ -108,8 +63,8 @@ std::string CuttingProxy::deliver_late() {
 }
 
 void CuttingProxy::accept_one() {
-  Pair pair{.client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)};
-  pair.server = connect_to(server_);
+  Pair pair{.client = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC)};
+  pair.server = refuses_ ? -1 : connect_to(server_);
   if (pair.server >= 0) {
     pairs_.push_back(pair);
   } else {
@@ -154,7 +109,7 @@ void CuttingProxy::run() {
     if (pair.server >= 0) ::close(pair.server);
   };
   while (!stops_) {
-    std::vector<pollfd> sockets{{listener_, POLLIN, 0}, {wake_read_, POLLIN, 0}};
+    std::vector<pollfd> sockets{{listener_.socket(), POLLIN, 0}, {wake_read_, POLLIN, 0}};
     for (const Pair& pair : pairs_) {
       sockets.push_back({pair.client, POLLIN, 0});
       sockets.push_back({pair.server, POLLIN, 0});
@@ -163,10 +118,9 @@ void CuttingProxy::run() {
     std::array<char, 64> ignored{};
     while (::read(wake_read_, ignored.data(), ignored.size()) > 0) {
     }
-    const bool cuts_all = cuts_all_.exchange(false);
     std::size_t at = 2;
     for (auto pair = pairs_.begin(); pair != pairs_.end(); at += 2) {
-      const bool stays = !cuts_all && (sockets[at].revents == 0 || forward_to_server(*pair)) &&
+      const bool stays = (sockets[at].revents == 0 || forward_to_server(*pair)) &&
                          (sockets[at + 1].revents == 0 || forward_to_client(*pair));
       if (!stays) close_pair(*pair);
       pair = stays ? std::next(pair) : pairs_.erase(pair);

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <thread>
 
+#include "freehold/database/postgres/test_listener.h"
+
 namespace freehold {
 
 // For tests: stands between clients and a server, on a socket in a directory of its own, and cuts
@@ -29,14 +31,15 @@ class CuttingProxy {
   CuttingProxy& operator=(const CuttingProxy&) = delete;
   ~CuttingProxy();
 
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return listener_.directory(); }
 
   // Once, at the next occasion. `part`: how many thousandths of a message arrive.
   void arm(Cut cut, int part = 0);
   bool is_armed() const { return cut_ != Cut::none; }
   // Sends the message that waits, if one does, and returns what the server answered to it.
   std::string deliver_late();
-  void cut_all();
+  // While it refuses, every connection is cut as soon as it is made.
+  void refuse(bool refuses) { refuses_ = refuses; }
 
  private:
   struct Pair {
@@ -51,14 +54,13 @@ class CuttingProxy {
   void wake() const;
 
   const std::filesystem::path server_;
-  std::filesystem::path directory_;
-  int listener_ = -1;
+  const TestListener listener_;
   int wake_read_ = -1;
   int wake_write_ = -1;
   std::list<Pair> pairs_;  // the thread's
   std::atomic<Cut> cut_ = Cut::none;
   std::atomic<int> part_ = 0;
-  std::atomic<bool> cuts_all_ = false;
+  std::atomic<bool> refuses_ = false;
   std::atomic<bool> stops_ = false;
 
   std::mutex mutex_;

@@ -173,6 +173,7 @@ void PostgresConnection::note_failure(const pg_result* result, const Sent* sent)
       (severity && std::string_view{severity} != "ERROR"))
     lost_ = true;
   if (failure_) return;
+  lost_a_race_ = sqlstate.starts_with("40");
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   std::string what = line_of(primary ? primary : PQresultErrorMessage(result));
   what.append(" (").append(sqlstate).append(")");
@@ -242,10 +243,11 @@ void PostgresConnection::check_server() {
   settings.reset();
 }
 
-std::int64_t PostgresConnection::server_process() {
-  PostgresStatement& process = statement("select pg_backend_pid() as process");
-  FREEHOLD_ASSERT(process.next(), "a select of values has a row");
-  return process.integer(0);
+std::string PostgresConnection::server_process() {
+  PQexitPipelineMode(handle_.get());
+  const PostgresResult result = run_simple("select pg_backend_pid()", setup_patience);
+  if (PQenterPipelineMode(handle_.get()) != 1) lose(PQerrorMessage(handle_.get()));
+  return PQgetvalue(result.get(), 0, 0);
 }
 
 PostgresStatement& PostgresConnection::ready(std::unique_ptr<PostgresStatement>& place,
@@ -272,6 +274,7 @@ void PostgresConnection::send_command(std::string_view text) {
 void PostgresConnection::begin_transaction(std::optional<Deadline> deadline) {
   deadline_ = deadline;
   failed_ = false;
+  lost_a_race_ = false;
   send_command("begin");
 }
 
@@ -301,6 +304,14 @@ void PostgresConnection::end_read() {
   if (PQpipelineSync(handle_.get()) != 1) lose(PQerrorMessage(handle_.get()));
   sent_.push_back({Kind::sync});
   if (PQflush(handle_.get()) < 0) lose(PQerrorMessage(handle_.get()));
+}
+
+// An end that has arrived already would else be found by a COMMIT, and leave that one unknown.
+bool PostgresConnection::is_alive() {
+  pollfd socket{.fd = PQsocket(handle_.get()), .events = POLLIN, .revents = 0};
+  while (!lost_ && ::poll(&socket, 1, 0) == 1)
+    if (PQconsumeInput(handle_.get()) != 1) lost_ = true;
+  return !lost_;
 }
 
 void PostgresConnection::end_transaction() {

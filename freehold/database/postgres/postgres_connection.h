@@ -43,7 +43,7 @@ class PostgresConnection {
   // one that does not commit at all.
   void check_server();
   // The process that serves this session: always the same, unless somebody stands in between.
-  std::int64_t server_process();
+  std::string server_process();
 
   // Statements of services and of the toolkit's rooms, prepared once, ready for a use.
   PostgresStatement& prepared(const sql::Text& text);
@@ -68,6 +68,11 @@ class PostgresConnection {
   void end_read();
   bool is_usable() const { return !lost_ && !failed_; }
   bool is_lost() const { return lost_; }
+  // Between two transactions: whether the server has not ended the session, as far as is known
+  // here.
+  bool is_alive();
+  // The last transaction was undone for the sake of another one: a deadlock.
+  bool lost_a_race() const { return lost_a_race_; }
   std::int64_t writes() const { return writes_; }  // sent, or known to have changed rows
 
  private:
@@ -106,6 +111,7 @@ class PostgresConnection {
   std::optional<DatabaseFault> failure_;
   bool failed_ = false;
   bool lost_ = false;
+  bool lost_a_race_ = false;
   std::optional<Deadline> deadline_;
   std::int64_t writes_ = 0;
   std::uint64_t names_ = 0;  // of prepared statements

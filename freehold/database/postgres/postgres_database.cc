@@ -24,6 +24,11 @@ constexpr sql::Query<std::int64_t()> books_of_database{sql::Dialects{
 constexpr std::string_view hold_others_back =
     "select pg_advisory_xact_lock(hashtextextended('freehold_books', 0))";
 
+// Of lanes that are gone, and of commits that were settled: no message of theirs is on its way any
+// more.
+constexpr sql::Change<void(Time)> forget_markers{"delete from freehold_commit where at < $1"};
+constexpr std::chrono::hours markers_kept{24};
+
 constexpr std::chrono::seconds connect_patience{5};
 
 PostgresConnection::Options connection_options(const PostgresOptions& options,
@@ -41,12 +46,12 @@ LaneOptions lane_options(const PostgresOptions& options) {
 // A transaction pooler gives a session whichever server process is free. So the process of one
 // session is asked for before, and then while another session keeps one busy.
 Result<> check_no_pooler(PostgresConnection& lane, const PostgresOptions& options) {
-  const std::int64_t before = lane.server_process();
+  const std::string before = lane.server_process();
   PostgresConnection other{connection_options(options, PostgresConnection::Use::reads),
                            deadline_in(connect_patience)};
   other.begin_transaction(std::nullopt);
   other.wait();
-  const std::int64_t after = lane.server_process();
+  const std::string after = lane.server_process();
   other.roll_back();
   if (before == after) return {};
   return Error{errors::database_unavailable,
@@ -88,7 +93,8 @@ Result<> PostgresDatabase::Parts::keep_books() {
                  "it was written by a newer program (version " + std::to_string(version) +
                      ", known are those up to " + std::to_string(books_version) + ")"};
   if (version == books_version) {
-    transaction.roll_back();
+    transaction.run(forget_markers, now() - markers_kept);
+    transaction.commit();
     return {};
   }
   try {
@@ -114,7 +120,7 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(PostgresOptions
   };
   try {
     auto parts = std::make_unique<Parts>(std::move(options));
-    PostgresConnection& connection = parts->link.connection();
+    PostgresConnection& connection = parts->link.first_connection();
     if (const auto direct = check_no_pooler(connection, parts->options); !direct)
       return refused(direct.error().detail());
     if (const auto kept = parts->keep_books(); !kept) return refused(kept.error().detail());

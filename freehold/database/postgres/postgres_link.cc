@@ -17,8 +17,13 @@ constexpr milliseconds connect_patience{2000};
 
 }  // namespace
 
+PostgresConnection& PostgresLink::first_connection() {
+  if (!try_to_connect()) throw DatabaseFault(errors::database_unavailable, why_);
+  return *connection_;
+}
+
 PostgresConnection& PostgresLink::connection() {
-  if (connection_ && !connection_->is_lost()) return *connection_;
+  if (connection_ && connection_->is_alive()) return *connection_;
   connection_.reset();
   if (!away_since_) {
     away_since_ = next_try_ = SteadyClock::now();

@@ -26,6 +26,8 @@ class PostgresLink {
   // at growing intervals; throws database_unavailable, saying why, when the server has been away
   // for `away_max` and is not back.
   PostgresConnection& connection();
+  // The same at a start: one try.
+  PostgresConnection& first_connection();
   // The one that there is, whatever became of it; null before the first.
   PostgresConnection* last() const { return connection_.get(); }
   bool is_lost() const { return !connection_ || connection_->is_lost(); }

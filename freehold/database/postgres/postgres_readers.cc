@@ -76,10 +76,11 @@ std::unique_ptr<PostgresReaders::Reader> PostgresReaders::lend() {
   {
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [this] { return !idle_.empty() || free_places_ > 0; });
-    if (!idle_.empty()) {
+    while (!idle_.empty()) {
       auto reader = std::move(idle_.back());
       idle_.pop_back();
-      return reader;
+      if (reader->connection.is_alive()) return reader;
+      ++free_places_;
     }
     if (SteadyClock::now() < next_try_) throw DatabaseFault(errors::database_unavailable, why_);
     --free_places_;

@@ -26,7 +26,7 @@ class PostgresLaneTransaction final : public LaneTransaction {
   bool is_open() const override;
   void commit() override;
   Settled settle() override;
-  bool is_lost() const override { return link_.is_lost(); }
+  bool can_run_again() const override { return link_.is_lost() || current().lost_a_race(); }
   void roll_back() override;
 
  protected:

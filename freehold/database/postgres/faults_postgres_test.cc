@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A server that goes away, that must not be used, or that something stands in front of; and a
+// client that stops.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <semaphore>
+
+#include "freehold/database/migrations.h"
+#include "freehold/database/postgres/cutting_proxy.h"
+#include "freehold/database/postgres/temporary_postgres.h"
+#include "freehold/database/postgres/transaction_pooler.h"
+
+namespace freehold {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr sql::Query<std::int64_t()> notes{"select count(*) from note"};
+constexpr sql::Query<std::string(std::string_view)> setting{"select current_setting($1)"};
+constexpr sql::Change<void(std::int64_t, std::string_view)> set_note{
+    "update note set text = $2 where id = $1"};
+
+class PostgresFaults : public PostgresTest {
+ protected:
+  static Result<> write_note(Database& database, std::int64_t id) {
+    return write(database, [id](SqlTransaction& transaction) -> Result<> {
+      transaction.run(insert_note, id, "text");
+      return {};
+    });
+  }
+  static std::string role() { return "test_app"; }
+  // Tries again until then, as a client that was answered 503 does.
+  static bool write_note_at_last(Database& database, std::int64_t id) {
+    const Deadline until = deadline_in(patience);
+    while (SteadyClock::now() < until)
+      if (write_note(database, id)) return true;
+    return false;
+  }
+  static Result<std::int64_t> count_notes(Database& database) {
+    std::int64_t count = 0;
+    const Result<> read = database.read_now(
+        [&](SqlTransaction& transaction) { count = transaction.first(notes).value(); });
+    if (!read) return read.error();
+    return count;
+  }
+};
+
+TEST_F(PostgresFaults, a_server_that_starts_again_at_once_fails_nobody) {
+  create_notes();
+  const auto database = open();
+  ASSERT_TRUE(write_note(*database, 0));
+  EXPECT_EQ(count_notes(*database).value(), 1);
+  for (int id = 1; id <= 3; ++id) {
+    cluster().kill();
+    auto future = submit(*database, [id](SqlTransaction& transaction) -> Result<> {
+      transaction.run(insert_note, id, "text");
+      return {};
+    });
+    cluster().start();
+    const Result<> outcome = outcome_of(future);
+    EXPECT_TRUE(outcome) << outcome.error().text();
+    const auto count = count_notes(*database);
+    ASSERT_TRUE(count) << count.error().text();
+    EXPECT_EQ(*count, id + 1);
+  }
+}
+
+TEST_F(PostgresFaults, a_server_process_that_is_ended_fails_nobody) {
+  create_notes();
+  const auto database = open();
+  for (int id = 1; id <= 20; ++id) {
+    sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()");
+    const Result<> outcome = write_note(*database, id);
+    ASSERT_TRUE(outcome) << outcome.error().text();
+    const auto count = count_notes(*database);
+    ASSERT_TRUE(count) << count.error().text();
+    ASSERT_EQ(*count, id);
+  }
+}
+
+TEST_F(PostgresFaults, while_the_server_is_away_everybody_gets_an_answer) {
+  create_notes();
+  PostgresOptions bounded = options(url());
+  bounded.requests_max = 8;
+  const auto database = open(std::move(bounded));
+  ASSERT_TRUE(write_note(*database, 1));
+  cluster().kill();
+  std::vector<std::future<Result<>>> futures;
+  for (int i = 0; i < 50; ++i)
+    futures.push_back(submit(*database, [](SqlTransaction& transaction) -> Result<> {
+      transaction.run(insert_note, 2, "text");
+      return {};
+    }));
+  int overloaded = 0;
+  for (auto& future : futures) {
+    const Result<> outcome = outcome_of(future);
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().kind(), Kind::unavailable) << outcome.error().text();
+    if (outcome.error().is(errors::overloaded)) ++overloaded;
+  }
+  EXPECT_GE(overloaded, 1);
+  const auto read = count_notes(*database);
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(read.error().is(errors::database_unavailable)) << read.error().text();
+  const auto start = SteadyClock::now();
+  EXPECT_FALSE(write_note(*database, 2));
+  EXPECT_LT(SteadyClock::now() - start, std::chrono::seconds{3}) << "nobody waits out an outage";
+
+  cluster().start();
+  EXPECT_TRUE(write_note_at_last(*database, 2));
+  EXPECT_EQ(sql("select count(*) from note"), "2");
+}
+
+TEST_F(PostgresFaults, a_commit_stays_unknown_only_until_the_server_is_back) {
+  create_notes();
+  CuttingProxy proxy{cluster().socket()};
+  std::string through_proxy = url();
+  through_proxy.resize(through_proxy.find("?host="));
+  const auto database = open(options(through_proxy + "?host=" + proxy.directory().string()));
+  std::promise<void> followed;
+  proxy.refuse(true);
+  proxy.arm(CuttingProxy::Cut::answer);
+  const Result<> outcome = write(*database, [&](SqlTransaction& transaction) -> Result<> {
+    transaction.run(insert_note, 1, "text");
+    transaction.on_commit([&] { followed.set_value(); });
+    return {};
+  });
+  ASSERT_FALSE(outcome);
+  EXPECT_TRUE(outcome.error().is(errors::commit_unknown)) << outcome.error().text();
+  const Result<> next = write_note(*database, 2);
+  ASSERT_FALSE(next) << "a batch was run before it was known what became of the one before";
+  EXPECT_TRUE(next.error().is(errors::database_unavailable)) << next.error().text();
+  proxy.refuse(false);
+  EXPECT_TRUE(write_note_at_last(*database, 3));
+  EXPECT_EQ(followed.get_future().wait_for(patience), std::future_status::ready);
+  EXPECT_EQ(database->statistics().commits_found, 1U);
+  EXPECT_EQ(sql("select string_agg(id::text, ' ' order by id) from note"), "1 3");
+}
+
+// The server ends its transaction after 2 s; then its locks are free, and it runs its body again.
+TEST_F(PostgresFaults, a_client_that_stops_inside_a_transaction_holds_its_locks_for_two_seconds) {
+  create_notes();
+  const auto stopping = open();
+  const auto other = open();
+  ASSERT_TRUE(write_note(*stopping, 1));
+  std::binary_semaphore locked{0}, goes_on{0};
+  int runs = 0;
+  auto stopped = submit(*stopping, [&](SqlTransaction& transaction) -> Result<> {
+    transaction.count(set_note, 1, "stopped");
+    if (++runs > 1) return {};
+    locked.release();
+    EXPECT_TRUE(goes_on.try_acquire_for(patience));
+    return {};
+  });
+  ASSERT_TRUE(locked.try_acquire_for(patience));
+  const auto start = SteadyClock::now();
+  const Result<> outcome = write(*other, [](SqlTransaction& transaction) -> Result<> {
+    transaction.run(set_note, 1, "other");
+    return {};
+  });
+  EXPECT_TRUE(outcome) << outcome.error().text();
+  EXPECT_LT(SteadyClock::now() - start, std::chrono::seconds{3});
+  goes_on.release();
+  EXPECT_TRUE(outcome_of(stopped));
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(sql("select text from note"), "stopped");
+}
+
+TEST_F(PostgresFaults, bodies_that_lock_in_a_circle_both_come_to_their_end) {
+  create_notes();
+  const auto one = open();
+  const auto two = open();
+  for (int id = 1; id <= 2; ++id) ASSERT_TRUE(write_note(*one, id));
+  std::counting_semaphore<> first{0}, second{0};
+  const auto locks = [](int from, int to, std::counting_semaphore<>& mine,
+                        std::counting_semaphore<>& others) {
+    return [=, &mine, &others, runs = std::make_shared<int>(0)](SqlTransaction& transaction) {
+      transaction.count(set_note, from, "first");
+      if (++*runs == 1) {
+        mine.release();
+        EXPECT_TRUE(others.try_acquire_for(std::chrono::seconds{1}));
+      }
+      transaction.count(set_note, to, "second");
+      return Result<>{};
+    };
+  };
+  auto ascending = submit(*one, locks(1, 2, first, second));
+  auto descending = submit(*two, locks(2, 1, second, first));
+  const Result<> up = outcome_of(ascending), down = outcome_of(descending);
+  EXPECT_TRUE(up) << up.error().text();
+  EXPECT_TRUE(down) << down.error().text();
+}
+
+TEST_F(PostgresFaults, a_session_of_a_lane_has_its_limits) {
+  const auto database = open();
+  ASSERT_TRUE(write(*database, [](SqlTransaction& transaction) -> Result<> {
+    EXPECT_EQ(transaction.first(setting, "idle_in_transaction_session_timeout"), "2s");
+    EXPECT_EQ(transaction.first(setting, "lock_timeout"), "3s");
+    EXPECT_EQ(transaction.first(setting, "client_connection_check_interval"), "1s");
+    EXPECT_EQ(transaction.first(setting, "transaction_isolation"), "read committed");
+    return {};
+  }));
+  ASSERT_TRUE(database->read_now([](SqlTransaction& transaction) {
+    EXPECT_EQ(transaction.first(setting, "transaction_isolation"), "repeatable read");
+    EXPECT_EQ(transaction.first(setting, "transaction_read_only"), "on");
+  }));
+}
+
+TEST_F(PostgresFaults, a_read_ends_after_a_second) {
+  const auto database = open();
+  static constexpr sql::Query<std::string()> endless{"select pg_sleep(60)::text"};
+  const auto start = SteadyClock::now();
+  const Result<> read =
+      database->read_now([](SqlTransaction& transaction) { transaction.first(endless); });
+  EXPECT_LT(SteadyClock::now() - start, std::chrono::seconds{3});
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(read.error().is(errors::read_too_long)) << read.error().text();
+  EXPECT_TRUE(database->read_now([](SqlTransaction& transaction) { transaction.books().log(); }));
+}
+
+// A setting of the server, until the end of the test.
+class ServerSetting {
+ public:
+  ServerSetting(ScratchCluster& cluster, std::string name, const std::string& value)
+      : cluster_(cluster), name_(std::move(name)), before_(shown()) {
+    cluster_.run("postgres", "alter system set " + name_ + " = " + value);
+    cluster_.run("postgres", "select pg_reload_conf()");
+    wait_for(value);
+  }
+  ServerSetting(const ServerSetting&) = delete;
+  ServerSetting& operator=(const ServerSetting&) = delete;
+  ~ServerSetting() {
+    cluster_.run("postgres", "alter system reset " + name_);
+    cluster_.run("postgres", "select pg_reload_conf()");
+    wait_for(before_);
+  }
+
+ private:
+  std::string shown() { return cluster_.run("postgres", "show " + name_); }
+  // The postmaster takes it over when it comes to it.
+  void wait_for(const std::string& value) {
+    const Deadline until = deadline_in(std::chrono::seconds{30});
+    while (shown() != value) ASSERT_LT(SteadyClock::now(), until);
+  }
+
+  ScratchCluster& cluster_;
+  const std::string name_;
+  const std::string before_;
+};
+
+TEST_F(PostgresFaults, a_server_that_may_lose_what_it_acknowledged_is_refused) {
+  {
+    const ServerSetting off{cluster(), "fsync", "off"};
+    EXPECT_THAT(refusal(options(url())), HasSubstr("fsync = off"));
+  }
+  {
+    const ServerSetting off{cluster(), "full_page_writes", "off"};
+    EXPECT_THAT(refusal(options(url())), HasSubstr("full_page_writes = off"));
+  }
+  {
+    const ServerSetting off{cluster(), "synchronous_commit", "off"};
+    EXPECT_THAT(refusal(options(url())), HasSubstr("synchronous_commit off"));
+  }
+  EXPECT_EQ(refusal(options(url())), "not refused");
+}
+
+TEST_F(PostgresFaults, a_transaction_pooler_is_refused) {
+  TransactionPooler pooler{cluster().socket()};
+  std::string through_pooler = url();
+  through_pooler.resize(through_pooler.find("?host="));
+  EXPECT_THAT(refusal(options(through_pooler + "?host=" + pooler.directory().string())),
+              HasSubstr("a transaction pooler stands before the server"));
+}
+
+TEST_F(PostgresFaults, a_server_that_is_not_there_is_named) {
+  EXPECT_THAT(refusal(options("postgresql://postgres@/test?host=/nowhere")),
+              HasSubstr("the database of test: "));
+}
+
+constexpr Migration first_step{1, "pages", MigrationKind::expand,
+                               "create table page (id integer primary key);"};
+constexpr Migration second_step{2, "titles", MigrationKind::expand,
+                                "alter table page add column title text;"};
+
+TEST_F(PostgresFaults, a_role_with_rights_on_data_alone_works_on_what_the_migrator_made) {
+  sql("create role " + role() + " login");
+  EXPECT_THAT(refusal(options(url(role()))), HasSubstr("this role could not make them"));
+
+  {
+    const auto migrator = open();
+    ASSERT_TRUE(migrate(*migrator, std::vector{first_step}));
+  }
+  sql("grant select, insert, update, delete on all tables in schema public to " + role());
+  const auto database = open(options(url(role())));
+  EXPECT_TRUE(migrate(*database, std::vector{first_step}));
+  const Result<> not_allowed = migrate(*database, std::vector{first_step, second_step});
+  ASSERT_FALSE(not_allowed);
+  EXPECT_THAT(std::string{not_allowed.error().detail()}, HasSubstr("migration 2 (titles): "));
+  EXPECT_TRUE(write(*database, [](SqlTransaction& transaction) -> Result<> {
+    transaction.append({.type = "page.written.v1",
+                        .subject = "a",
+                        .partition_key = "a",
+                        .recipient = {},
+                        .json = "\"data\":1"});
+    return {};
+  }));
+  sql("drop owned by " + role() + "; drop role " + role());
+}
+
+TEST_F(PostgresFaults, instances_that_start_at_one_time_run_each_step_once) {
+  std::vector<std::thread> starts;
+  std::atomic<int> migrated = 0;
+  for (int i = 0; i < 4; ++i)
+    starts.emplace_back([&] {
+      const auto database = open();
+      const Result<> done = migrate(*database, std::vector{first_step, second_step});
+      EXPECT_TRUE(done) << done.error().text();
+      if (done) ++migrated;
+    });
+  for (std::thread& start : starts) start.join();
+  EXPECT_EQ(migrated, 4);
+  EXPECT_EQ(sql("select count(*) from freehold_migration"), "2");
+}
+
+}  // namespace
+}  // namespace freehold
