@@ -68,6 +68,12 @@ Result<> DatabaseConformance::write(const Body& body) {
   return outcome_of(future);
 }
 
+Result<> DatabaseConformance::write_as(int writer, const Body& body) {
+  Database* const second = under_test_->second_instance();
+  auto future = submit(second && writer % 2 == 1 ? *second : database(), body);
+  return outcome_of(future);
+}
+
 // The lane is held in a body of its own batch until all others are queued behind it.
 std::vector<Result<>> DatabaseConformance::write_together(const std::vector<Body>& bodies) {
   auto held = std::make_shared<std::counting_semaphore<>>(0);

@@ -64,6 +64,9 @@ class DatabaseConformance : public testing::TestWithParam<DatabaseKind> {
 
   // Submits a body and waits for its outcome.
   Result<> write(const Body& body);
+  // The same for one of several writers that race: where there can be several instances of a
+  // service, each has a lane of its own, and the writers take turns.
+  Result<> write_as(int writer, const Body& body);
   // Submits the bodies so that they are in one batch, and waits for all outcomes.
   std::vector<Result<>> write_together(const std::vector<Body>& bodies);
 

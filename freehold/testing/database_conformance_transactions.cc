@@ -75,9 +75,9 @@ TEST_P(DatabaseConformance, no_update_is_lost_between_bodies_that_read_and_write
   constexpr int writers = 4, increments = 25;
   {
     Threads threads;
-    threads.start(writers, [this](int) {
+    threads.start(writers, [this](int writer) {
       for (int done = 0; done < increments;) {
-        const Result<> outcome = write([](SqlTransaction& transaction) -> Result<> {
+        const Result<> outcome = write_as(writer, [](SqlTransaction& transaction) -> Result<> {
           const int value = transaction.first(value_of, 1).value();
           transaction.require(errors::precondition_failed, set_if_still, 1, value, value + 1);
           return {};
@@ -104,11 +104,12 @@ TEST_P(DatabaseConformance, a_rule_over_two_rows_is_not_broken_by_two_bodies_tha
     {
       Threads threads;
       threads.start(2, [&](int doctor) {
-        const Result<> outcome = write([doctor](SqlTransaction& transaction) -> Result<> {
-          if (sum(transaction.all(locked_values)) < 2) return errors::precondition_failed;
-          transaction.run(go_off, doctor);
-          return {};
-        });
+        const Result<> outcome =
+            write_as(doctor, [doctor](SqlTransaction& transaction) -> Result<> {
+              if (sum(transaction.all(locked_values)) < 2) return errors::precondition_failed;
+              transaction.run(go_off, doctor);
+              return {};
+            });
         if (!outcome) ++refused;
       });
     }
@@ -129,10 +130,11 @@ TEST_P(DatabaseConformance, of_bodies_that_insert_the_same_key_one_wins) {
     {
       Threads threads;
       threads.start(4, [&](int writer) {
-        const Result<> outcome = write([key, writer](SqlTransaction& transaction) -> Result<> {
-          transaction.require(errors::precondition_failed, insert_if_absent, key, writer);
-          return {};
-        });
+        const Result<> outcome =
+            write_as(writer, [key, writer](SqlTransaction& transaction) -> Result<> {
+              transaction.require(errors::precondition_failed, insert_if_absent, key, writer);
+              return {};
+            });
         if (outcome) ++won;
       });
     }

@@ -2,6 +2,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -35,6 +36,7 @@ class PostgresUnderTest final : public DatabaseUnderTest {
     database_ = open();
   }
   Database* second_instance() override {
+    const std::lock_guard lock{mutex_};
     if (!second_) second_ = open();
     return second_.get();
   }
@@ -57,6 +59,7 @@ class PostgresUnderTest final : public DatabaseUnderTest {
   asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   std::thread thread_{[this] { context_.run(); }};
   std::unique_ptr<PostgresDatabase> database_;
+  std::mutex mutex_;
   std::unique_ptr<PostgresDatabase> second_;
 };
 
