@@ -3,6 +3,7 @@
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -24,7 +25,17 @@ void submit_for(Handler handler, Database& database, Urgency urgency, Body body)
   database.submit(urgency, Job{std::move(body), std::move(done)});
 }
 
+Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTransaction&)> body) {
+  co_return database->read_now(std::move(body));
+}
+
 }  // namespace
+
+Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor where,
+                              std::move_only_function<void(SqlTransaction&)> body) {
+  co_return co_await boost::asio::co_spawn(where, read_here(database, std::move(body)),
+                                           boost::asio::use_awaitable);
+}
 
 Task<Result<>> run_in_lane(Database* database, Urgency urgency, Body body) {
   const auto initiate = [database, urgency](auto handler, Body submitted) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -45,7 +46,8 @@ class Database {
   Task<internal::BodyResult<Body>> write(Body body, std::string trace_parent = {});
 
   // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
-  // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long.
+  // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long. A
+  // remote one runs it on a thread of its own.
   template <class Body>
   Task<internal::BodyResult<Body>> read(Body body);
 
@@ -70,6 +72,9 @@ class Database {
 
   // How many of the queue's places are taken, 0 … 1: what admission looks at.
   virtual double load() const = 0;
+
+  // Where reads run that wait for a server; null: on the thread that asks for them.
+  virtual const boost::asio::any_io_executor* reads_elsewhere() const { return nullptr; }
 
  private:
   Watches watches_;

@@ -17,6 +17,10 @@ namespace internal {
 Task<Result<>> run_in_lane(Database* database, Urgency urgency,
                            std::move_only_function<Result<>(SqlTransaction&)> body);
 
+// Runs the body with read_now, there, waits for it and goes on where the caller ran.
+Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor where,
+                              std::move_only_function<void(SqlTransaction&)> body);
+
 // A body and what it returned last. Owned by the job and by the coroutine that waits for it
 // together, so that neither dangles when the other is destroyed by a stop.
 template <class Body>
@@ -51,6 +55,15 @@ Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_pa
 template <class Body>
 Task<internal::BodyResult<Body>> Database::read(Body body) {
   if constexpr (internal::BodyOutcome<Body>::can_run) {
+    if (const auto* elsewhere = reads_elsewhere()) {
+      const std::shared_ptr<internal::RunningBody<Body>> running{
+          new internal::RunningBody<Body>{std::move(body), std::nullopt}};
+      const Result<> done = co_await internal::read_elsewhere(
+          this, *elsewhere,
+          [running](SqlTransaction& transaction) { (void)running->run(transaction); });
+      if (!done) co_return done.error();
+      co_return *std::move(running->outcome);
+    }
     std::optional<internal::BodyResult<Body>> outcome;
     const Result<> done = read_now([&](SqlTransaction& transaction) {
       outcome.emplace(internal::called<internal::BodyResult<Body>>(body, transaction));

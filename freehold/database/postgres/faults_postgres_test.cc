@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
 #include <semaphore>
+#include <stdexcept>
 
 #include "freehold/database/migrations.h"
 #include "freehold/database/postgres/cutting_proxy.h"
@@ -207,6 +210,33 @@ TEST_F(PostgresFaults, a_session_of_a_lane_has_its_limits) {
     EXPECT_EQ(transaction.first(setting, "transaction_isolation"), "repeatable read");
     EXPECT_EQ(transaction.first(setting, "transaction_read_only"), "on");
   }));
+}
+
+TEST_F(PostgresFaults, a_read_does_not_hold_up_the_thread_that_awaits_it) {
+  const auto database = open();
+  boost::asio::io_context context;
+  const std::thread::id here = std::this_thread::get_id();
+  const auto reading = [](Database* read, std::thread::id caller) -> Task<> {
+    const auto where = co_await read->read(
+        [](SqlTransaction& transaction) { return transaction.books().log().partitions; });
+    EXPECT_EQ(where.value(), 1U);
+    const auto thread =
+        co_await read->read([](SqlTransaction&) { return std::this_thread::get_id(); });
+    EXPECT_NE(thread.value(), caller);
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    const auto throwing = [](SqlTransaction&) -> int { throw std::runtime_error("a fault"); };
+    bool thrown = false;
+    try {
+      (void)co_await read->read(throwing);
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    EXPECT_TRUE(thrown) << "what a body throws passes through";
+  };
+  auto done =
+      boost::asio::co_spawn(context, reading(database.get(), here), boost::asio::use_future);
+  context.run();
+  done.get();
 }
 
 TEST_F(PostgresFaults, a_read_ends_after_a_second) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/database/postgres/postgres_database.h"
 
+#include <boost/asio/thread_pool.hpp>
 #include <string>
 #include <utility>
 
@@ -68,7 +69,8 @@ struct PostgresDatabase::Parts {
         readers(connection_options(options, PostgresConnection::Use::reads), options.readers_max,
                 statistics),
         transaction(link, statistics),
-        lane(transaction, lane_options(options)) {}
+        lane(transaction, lane_options(options)),
+        read_threads(static_cast<std::size_t>(options.readers_max)) {}
 
   const PostgresOptions options;
   PostgresStatistics statistics;
@@ -76,6 +78,8 @@ struct PostgresDatabase::Parts {
   PostgresReaders readers;
   PostgresLaneTransaction transaction;
   Lane lane;
+  boost::asio::thread_pool read_threads;  // one for each connection that reads
+  const boost::asio::any_io_executor reads_executor = read_threads.get_executor();
   bool is_stopped = false;
 
   // Makes the toolkit's tables, or refuses those of a newer program.
@@ -156,6 +160,10 @@ void PostgresDatabase::on_appended(std::function<void(std::span<const StoredEven
   parts_->lane.on_appended(std::move(listener));
 }
 
+const boost::asio::any_io_executor* PostgresDatabase::reads_elsewhere() const {
+  return &parts_->reads_executor;
+}
+
 double PostgresDatabase::load() const {
   return parts_->lane.load();
 }
@@ -164,6 +172,7 @@ void PostgresDatabase::stop() {
   if (std::exchange(parts_->is_stopped, true)) return;
   parts_->link.give_up();
   parts_->lane.stop();
+  parts_->read_threads.join();
 }
 
 const LaneStatistics& PostgresDatabase::lane_statistics() const {

@@ -74,6 +74,7 @@ class PostgresDatabase final : public Database {
   void submit(Urgency urgency, Job job) override;
   void on_appended(std::function<void(std::span<const StoredEvent>)> listener) override;
   double load() const override;
+  const boost::asio::any_io_executor* reads_elsewhere() const override;
 
   // Refuses new jobs, finishes the queued ones or fails them when the server is away, ends the
   // threads and connections. Twice is once. Call it before the executor goes.
