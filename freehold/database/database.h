@@ -67,6 +67,11 @@ class Database {
   // fills the log's tail in memory and wakes its readers. Set before the first write.
   virtual void on_appended(std::function<void(std::span<const StoredEvent>)> listener) = 0;
 
+  // Told, on a thread of the driver's, that another instance of the service has committed events: a
+  // hint to read the database, which may come for nothing, or not at all. Where there can be no
+  // other instance, never. Set before the first write.
+  virtual void on_appended_elsewhere(std::function<void()> listener) { (void)listener; }
+
   // Who waits for a subject to change; told by Transaction::changed.
   Watches& watches() { return watches_; }
 

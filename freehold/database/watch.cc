@@ -24,6 +24,12 @@ struct WatchPlace {
   std::string subject;
   bool changed = false;          // guarded by table->mutex, like `timer`
   std::shared_ptr<Timer> timer;  // of the one who waits; its executor is the waiter's
+
+  // A timer belongs to its waiter's thread, so it is cancelled there.
+  void wake() {
+    changed = true;
+    if (timer) boost::asio::post(timer->get_executor(), [waiting = timer] { waiting->cancel(); });
+  }
 };
 
 struct WatchTable {
@@ -44,15 +50,20 @@ Watches::Watch Watches::begin(std::string subject) {
   return Watch{std::move(place)};
 }
 
-// A timer belongs to its waiter's thread, so it is cancelled there.
 void Watches::changed(const std::string& subject) {
+  wake(subject);
+  if (teller_) teller_(subject);
+}
+
+void Watches::wake(const std::string& subject) {
   const std::scoped_lock lock{table_->mutex};
   const auto [first, last] = table_->places.equal_range(subject);
-  for (auto at = first; at != last; ++at) {
-    at->second->changed = true;
-    if (auto timer = at->second->timer)
-      boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); });
-  }
+  for (auto at = first; at != last; ++at) at->second->wake();
+}
+
+void Watches::wake_all() {
+  const std::scoped_lock lock{table_->mutex};
+  for (const auto& [subject, place] : table_->places) place->wake();
 }
 
 Watches::Watch::Watch(std::shared_ptr<internal::WatchPlace> place) : place_(std::move(place)) {}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "freehold/base/clock.h"
 #include "freehold/base/task.h"
@@ -45,7 +47,14 @@ class Watches {
   Watch begin(std::string subject);
   void changed(const std::string& subject);
 
+  // For a driver: changed() also tells `teller`, so that other instances can be told, and what they
+  // tell wakes those who wait here. Set before the first change.
+  void tell_also(std::function<void(const std::string&)> teller) { teller_ = std::move(teller); }
+  void wake(const std::string& subject);
+  void wake_all();
+
  private:
+  std::function<void(const std::string&)> teller_;
   std::shared_ptr<internal::WatchTable> table_;
 };
 

@@ -68,6 +68,9 @@ void EventLog::State::listen() {
   database_.on_appended([self = weak_from_this()](std::span<const StoredEvent> events) {
     if (const auto state = self.lock()) state->appended(events);
   });
+  database_.on_appended_elsewhere([self = weak_from_this()] {
+    if (const auto state = self.lock()) state->appended_elsewhere();
+  });
 }
 
 // On the lane's thread, after the commit is durable.
@@ -85,6 +88,18 @@ void EventLog::State::appended(std::span<const StoredEvent> events) {
     }
   }
   FREEHOLD_CRASH_POINT("feed.before_wake_up");
+  internal::wake(std::move(woken));
+}
+
+// The tail knows nothing of it: who is woken reads the database.
+void EventLog::State::appended_elsewhere() {
+  std::vector<std::shared_ptr<internal::Waiter>> woken;
+  {
+    const std::lock_guard lock{mutex_};
+    ++hints_;
+    for (auto& waiting : waiting_)
+      std::ranges::move(std::exchange(waiting, {}), std::back_inserter(woken));
+  }
   internal::wake(std::move(woken));
 }
 
@@ -175,19 +190,20 @@ Task<Result<>> EventLog::State::read_database(Progress* progress,
   co_return read;
 }
 
-std::uint64_t EventLog::State::commits(std::uint32_t partition) const {
+EventLog::State::Seen EventLog::State::seen(std::uint32_t partition) const {
   const std::lock_guard lock{mutex_};
-  return tails_[partition].commits();
+  return {tails_[partition].commits(), hints_};
 }
 
-// Waits until something is committed after `seen_commits`, or until then. True: the tail knows
-// more.
-Task<bool> EventLog::State::wait(std::uint32_t partition, std::uint64_t seen_commits,
+// Waits until something is committed after what was seen, here or elsewhere, or until then. True:
+// the tail knows more.
+Task<bool> EventLog::State::wait(std::uint32_t partition, Seen seen_before,
                                  SteadyClock::time_point until) {
   const auto reader = std::make_shared<internal::Waiter>(co_await boost::asio::this_coro::executor);
   {
     const std::lock_guard lock{mutex_};
-    if (stopping_ || tails_[partition].commits() != seen_commits) co_return true;
+    if (stopping_ || tails_[partition].commits() != seen_before.commits) co_return true;
+    if (hints_ != seen_before.hints) co_return false;
     waiting_[partition].push_back(reader);
   }
   const bool woken = co_await reader->woken.wait(until);
@@ -195,7 +211,8 @@ Task<bool> EventLog::State::wait(std::uint32_t partition, std::uint64_t seen_com
     const std::lock_guard lock{mutex_};
     std::erase(waiting_[partition], reader);
   }
-  co_return woken;
+  if (!woken) co_return false;
+  co_return seen(partition).commits != seen_before.commits;
 }
 
 Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string reader) {
@@ -219,7 +236,7 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
   bool from_tail = true;
   std::optional<Deadline> hidden_since;
   for (;;) {
-    const std::uint64_t seen = commits(query.partition);
+    const Seen seen_before = seen(query.partition);
     if (!from_tail || !read_tail(progress, filter))
       FREEHOLD_CO_TRY(co_await read_database(&progress, &filter));
     const FeedAnswer& answer = progress.answer;
@@ -229,7 +246,7 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
     if (hidden_since && time >= *hidden_since + options_.hidden_max) break;
     auto until = std::min(deadline, time + options_.wait_max);
     if (hidden_since) until = std::min(until, *hidden_since + options_.hidden_max);
-    from_tail = co_await wait(query.partition, seen, until);
+    from_tail = co_await wait(query.partition, seen_before, until);
     if (const std::lock_guard lock{mutex_}; stopping_) break;
   }
   progress.answer.body += ']';

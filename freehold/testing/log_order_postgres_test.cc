@@ -9,20 +9,17 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <future>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "freehold/database/internal/columns.h"
-#include "freehold/database/postgres/postgres_database.h"
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/testing/database_conformance.h"
 #include "freehold/testing/log_order.h"
+#include "freehold/testing/postgres_instance.h"
 
 namespace freehold {
 namespace {
@@ -35,35 +32,6 @@ constexpr int processes = 2, lanes = 4, commits_of_a_lane = 60;
 constexpr std::uint32_t partitions = 2;
 constexpr const char* url_variable = "FREEHOLD_TEST_LOG_URL";
 constexpr const char* planted_variable = "FREEHOLD_TEST_LOG_FROM_SEQUENCE";
-
-class Instance {
- public:
-  explicit Instance(const std::string& url) {
-    PostgresOptions options;
-    options.url = url;
-    options.executor = context_.get_executor();
-    options.service = "order";
-    options.log_partitions = partitions;
-    auto opened = PostgresDatabase::open(std::move(options));
-    FREEHOLD_ASSERT(opened, opened.error().text().c_str());
-    database_ = *std::move(opened);
-  }
-  Instance(const Instance&) = delete;
-  Instance& operator=(const Instance&) = delete;
-  ~Instance() {
-    database_.reset();
-    work_.reset();
-    thread_.join();
-  }
-  Database& operator*() { return *database_; }
-
- private:
-  boost::asio::io_context context_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
-      context_.get_executor()};
-  std::thread thread_{[this] { context_.run(); }};
-  std::unique_ptr<PostgresDatabase> database_;
-};
 
 Result<> append(SqlTransaction& transaction, int lane, int commit) {
   for (int event = 0; event <= commit % 3; ++event)
@@ -100,7 +68,7 @@ TEST(LogOrderInPostgres, DISABLED_lanes_of_one_process) {
   std::vector<std::thread> writers;
   for (int lane = 0; lane < lanes; ++lane)
     writers.emplace_back([=] {
-      Instance instance{url};
+      PostgresInstance instance{url, partitions};
       for (int commit = 0; commit < commits_of_a_lane; ++commit) {
         const Result<> done = (*instance).write_now([=](SqlTransaction& transaction) -> Result<> {
           return planted ? append_from_a_sequence(transaction) : append(transaction, lane, commit);
@@ -151,7 +119,7 @@ std::vector<LogReading> readings_beside_writers(bool planted) {
   const std::string name = cluster.create_database();
   std::vector<LogReading> readings;
   {
-    Instance reader{cluster.url(name)};
+    PostgresInstance reader{cluster.url(name), partitions};
     cluster.run(name,
                 "create sequence planted; "
                 "create function dawdle() returns trigger language plpgsql as "

@@ -34,6 +34,9 @@ constexpr std::string_view read_settings =
     "set default_transaction_isolation = 'repeatable read'; "
     "set default_transaction_read_only = on; set statement_timeout = '1s'";
 
+// A hint need not be on disk.
+constexpr std::string_view hint_settings = "set synchronous_commit = off";
+
 const ErrorCode& code_of(std::string_view sqlstate) {
   if (sqlstate == "53100") return errors::disk_full;
   if (sqlstate == "57014") return errors::read_too_long;
@@ -66,9 +69,10 @@ void PostgresConnection::Close::operator()(pg_conn* handle) const {
 
 PostgresConnection::PostgresConnection(const Options& options, Deadline until) {
   connect(options, until);
-  run_simple(std::string{session_settings} +
-                 std::string{options.use == Use::lane ? lane_settings : read_settings},
-             setup_patience);
+  const auto settings_of = [](Use use) {
+    return use == Use::lane ? lane_settings : use == Use::reads ? read_settings : hint_settings;
+  };
+  run_simple(std::string{session_settings} + std::string{settings_of(options.use)}, setup_patience);
   if (PQenterPipelineMode(handle_.get()) != 1) lose(PQerrorMessage(handle_.get()));
 }
 
@@ -152,6 +156,23 @@ void PostgresConnection::wait() {
     }
   }
   throw_failure();
+}
+
+void PostgresConnection::wait_for_notifications(int other) {
+  std::array<pollfd, 2> files{
+      {{PQsocket(handle_.get()), POLLIN, 0}, {.fd = other, .events = POLLIN, .revents = 0}}};
+  ::poll(files.data(), files.size(), -1);
+  if (files[0].revents != 0 && PQconsumeInput(handle_.get()) != 1)
+    lose(PQerrorMessage(handle_.get()));
+}
+
+std::optional<std::string> PostgresConnection::next_notification() {
+  struct Free {
+    void operator()(PGnotify* notification) const { PQfreemem(notification); }
+  };
+  while (const std::unique_ptr<PGnotify, Free> told{PQnotifies(handle_.get())})
+    if (told->be_pid != PQbackendPID(handle_.get())) return told->extra;
+  return std::nullopt;
 }
 
 void PostgresConnection::take(const Sent& sent, PostgresResult result) {

@@ -26,7 +26,7 @@ namespace freehold {
 // thrown as DatabaseFault, by wait(). Who finds a connection lost makes another.
 class PostgresConnection {
  public:
-  enum class Use { lane, reads };
+  enum class Use { lane, reads, wake_ups };
   struct Options {
     std::string url;
     std::string name;  // the application's, as the server lists it
@@ -55,6 +55,10 @@ class PostgresConnection {
   // Waits for the outcome of all that was sent. Throws the first fault; then nothing that was sent
   // after it has been run, and the transaction is good for a roll-back only.
   void wait();
+  // Waits until the server, or whoever writes to that file, has something to tell.
+  void wait_for_notifications(int other);
+  // What another session has said with NOTIFY.
+  std::optional<std::string> next_notification();
   // How long wait() waits before it takes the connection for lost.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 

@@ -11,6 +11,7 @@
 #include "freehold/database/postgres/postgres_link.h"
 #include "freehold/database/postgres/postgres_readers.h"
 #include "freehold/database/postgres/postgres_transaction.h"
+#include "freehold/database/postgres/postgres_wake_ups.h"
 #include "freehold/database/sql_books.h"
 
 namespace freehold {
@@ -34,8 +35,11 @@ constexpr std::chrono::seconds connect_patience{5};
 
 PostgresConnection::Options connection_options(const PostgresOptions& options,
                                                PostgresConnection::Use use) {
-  const bool is_lane = use == PostgresConnection::Use::lane;
-  return {.url = options.url, .name = options.service + (is_lane ? " lane" : " reads"), .use = use};
+  const auto name_of = [](PostgresConnection::Use of) {
+    using enum PostgresConnection::Use;
+    return of == lane ? " lane" : of == reads ? " reads" : " wake-ups";
+  };
+  return {.url = options.url, .name = options.service + name_of(use), .use = use};
 }
 
 LaneOptions lane_options(const PostgresOptions& options) {
@@ -63,13 +67,14 @@ Result<> check_no_pooler(PostgresConnection& lane, const PostgresOptions& option
 }  // namespace
 
 struct PostgresDatabase::Parts {
-  explicit Parts(PostgresOptions given)
+  Parts(PostgresOptions given, Watches& watches)
       : options(std::move(given)),
         link(connection_options(options, PostgresConnection::Use::lane), statistics),
         readers(connection_options(options, PostgresConnection::Use::reads), options.readers_max,
                 statistics),
         transaction(link, statistics),
         lane(transaction, lane_options(options)),
+        wake_ups(connection_options(options, PostgresConnection::Use::wake_ups), watches),
         read_threads(static_cast<std::size_t>(options.readers_max)) {}
 
   const PostgresOptions options;
@@ -78,6 +83,7 @@ struct PostgresDatabase::Parts {
   PostgresReaders readers;
   PostgresLaneTransaction transaction;
   Lane lane;
+  PostgresWakeUps wake_ups;
   boost::asio::thread_pool read_threads;  // one for each connection that reads
   const boost::asio::any_io_executor reads_executor = read_threads.get_executor();
   bool is_stopped = false;
@@ -123,20 +129,26 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(PostgresOptions
                  "the database of " + service + ": " + std::string{why}};
   };
   try {
-    auto parts = std::make_unique<Parts>(std::move(options));
-    PostgresConnection& connection = parts->link.first_connection();
-    if (const auto direct = check_no_pooler(connection, parts->options); !direct)
+    std::unique_ptr<PostgresDatabase> database{new PostgresDatabase{std::move(options)}};
+    Parts& parts = *database->parts_;
+    PostgresConnection& connection = parts.link.first_connection();
+    if (const auto direct = check_no_pooler(connection, parts.options); !direct)
       return refused(direct.error().detail());
-    if (const auto kept = parts->keep_books(); !kept) return refused(kept.error().detail());
-    parts->lane.start();
-    return std::unique_ptr<PostgresDatabase>{new PostgresDatabase{std::move(parts)}};
+    if (const auto kept = parts.keep_books(); !kept) return refused(kept.error().detail());
+    database->on_appended({});
+    parts.lane.start();
+    parts.wake_ups.start();
+    return database;
   } catch (const DatabaseFault& fault) {
     return refused(fault.what());
   }
 }
 
-PostgresDatabase::PostgresDatabase(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {
+PostgresDatabase::PostgresDatabase(PostgresOptions options)
+    : parts_(std::make_unique<Parts>(std::move(options), watches())) {
   parts_->transaction.set_watches(watches());
+  watches().tell_also(
+      [parts = parts_.get()](const std::string& subject) { parts->wake_ups.changed(subject); });
 }
 
 PostgresDatabase::~PostgresDatabase() {
@@ -157,7 +169,15 @@ void PostgresDatabase::submit(Urgency urgency, Job job) {
 }
 
 void PostgresDatabase::on_appended(std::function<void(std::span<const StoredEvent>)> listener) {
-  parts_->lane.on_appended(std::move(listener));
+  parts_->lane.on_appended(
+      [parts = parts_.get(), listener = std::move(listener)](std::span<const StoredEvent> events) {
+        if (listener) listener(events);
+        parts->wake_ups.appended();
+      });
+}
+
+void PostgresDatabase::on_appended_elsewhere(std::function<void()> listener) {
+  parts_->wake_ups.on_appended_elsewhere(std::move(listener));
 }
 
 const boost::asio::any_io_executor* PostgresDatabase::reads_elsewhere() const {
@@ -173,6 +193,7 @@ void PostgresDatabase::stop() {
   parts_->link.give_up();
   parts_->lane.stop();
   parts_->read_threads.join();
+  parts_->wake_ups.stop();
 }
 
 const LaneStatistics& PostgresDatabase::lane_statistics() const {

@@ -60,6 +60,8 @@ struct PostgresStatistics {
   std::atomic<std::uint64_t> commits_found = 0;    // of these, found to have happened
 };
 
+// Commits are told to the other instances, as hints, by a thread of their own (LISTEN and NOTIFY):
+// they wake on_appended_elsewhere and the watches there.
 class PostgresDatabase final : public Database {
  public:
   // Connects, checks the server, makes the toolkit's own tables when they are missing and the role
@@ -73,6 +75,7 @@ class PostgresDatabase final : public Database {
   Result<> write_now(std::move_only_function<Result<>(SqlTransaction&)> body) override;
   void submit(Urgency urgency, Job job) override;
   void on_appended(std::function<void(std::span<const StoredEvent>)> listener) override;
+  void on_appended_elsewhere(std::function<void()> listener) override;
   double load() const override;
   const boost::asio::any_io_executor* reads_elsewhere() const override;
 
@@ -85,7 +88,7 @@ class PostgresDatabase final : public Database {
 
  private:
   struct Parts;
-  explicit PostgresDatabase(std::unique_ptr<Parts> parts);
+  explicit PostgresDatabase(PostgresOptions options);
 
   const std::unique_ptr<Parts> parts_;
 };

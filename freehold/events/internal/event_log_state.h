@@ -70,15 +70,19 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   };
 
   void appended(std::span<const StoredEvent> events);
+  void appended_elsewhere();
 
   bool look(Progress& progress, const internal::FamilyFilter& filter,
             std::span<const StoredEvent> events) const;
   bool read_tail(Progress& progress, const internal::FamilyFilter& filter);
   Task<Result<>> read_database(Progress* progress, const internal::FamilyFilter* filter);
   Result<> check_place(Books& books, const EventId& place) const;
-  Task<bool> wait(std::uint32_t partition, std::uint64_t seen_commits,
-                  SteadyClock::time_point until);
-  std::uint64_t commits(std::uint32_t partition) const;
+  struct Seen {
+    std::uint64_t commits;  // that the tail was told of
+    std::uint64_t hints;    // of commits of other instances
+  };
+  Seen seen(std::uint32_t partition) const;
+  Task<bool> wait(std::uint32_t partition, Seen seen_before, SteadyClock::time_point until);
 
   void note(const FeedQuery& query, const std::string& reader);
   Task<> write_readers();
@@ -97,6 +101,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   std::vector<EventId> lows_;
   std::vector<std::vector<std::shared_ptr<internal::Waiter>>> waiting_;
   std::map<ReaderName, RegisteredReader> readers_;
+  std::uint64_t hints_ = 0;
   bool stopping_ = false;
 
   internal::Signal stop_asked_;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Several instances of a service on one database.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <optional>
+
+#include "freehold/database/postgres/scratch_cluster.h"
+#include "freehold/events/event_log.h"
+#include "freehold/testing/database_conformance.h"
+#include "freehold/testing/postgres_instance.h"
+
+namespace freehold {
+namespace {
+
+using std::chrono::milliseconds, std::chrono::seconds;
+
+class Instances : public testing::Test {
+ protected:
+  Instances() : name_(ScratchCluster::shared().create_database()) {}
+  ~Instances() override { ScratchCluster::shared().drop_database(name_); }
+  std::string url() const { return ScratchCluster::shared().url(name_); }
+
+ private:
+  const std::string name_;
+};
+
+Task<> keep(Task<Result<FeedAnswer>> answer, std::optional<Result<FeedAnswer>>* into) {
+  into->emplace(co_await std::move(answer));
+}
+
+// Without the hint the reader would look again after half a minute.
+TEST_F(Instances, who_waits_for_the_log_of_one_is_woken_by_the_commit_of_another) {
+  PostgresInstance here{url(), 1}, elsewhere{url(), 1};
+  EventLogOptions options;
+  options.wait_max = seconds{30};
+  options.timeout_max = seconds{30};
+  EventLog log{*here, "order", here.executor(), options};
+  EventId at;
+  for (int commit = 1; commit <= 3; ++commit) {
+    std::optional<Result<FeedAnswer>> read;
+    auto answered = boost::asio::co_spawn(
+        here.executor(), keep(log.read({.after = at, .timeout = seconds{30}}, "product"), &read),
+        boost::asio::use_future);
+    ASSERT_TRUE((*elsewhere).write_now([](SqlTransaction& transaction) -> Result<> {
+      transaction.append(plain_event("a"));
+      return {};
+    }));
+    ASSERT_EQ(answered.wait_for(seconds{15}), std::future_status::ready);
+    ASSERT_TRUE(*read) << read->error().text();
+    EXPECT_EQ((*read)->events, 1U);
+    at = (*read)->through;
+    EXPECT_EQ(at.position, static_cast<unsigned>(commit));
+  }
+}
+
+TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
+  PostgresInstance one{url(), 1}, two{url(), 1};
+  const auto in_books = [](PostgresInstance& instance, const auto& use) {
+    const Result<> done = (*instance).write_now([&](SqlTransaction& transaction) -> Result<> {
+      use(transaction.books());
+      return {};
+    });
+    ASSERT_TRUE(done) << done.error().text();
+  };
+  constexpr EventId start{0, 0, 0}, next{0, 5, 11}, after{0, 9, 12};
+  std::uint64_t first_epoch = 0, second_epoch = 0;
+  in_books(one, [&](Books& books) {
+    first_epoch = books.take_lease("replica", "one", now() + milliseconds{1}).value();
+    books.begin_cursor("replica", 0, {.at = start, .log_id = "log"});
+    EXPECT_TRUE(books.move_cursor("replica", start, next, first_epoch));
+  });
+  while (second_epoch == 0)
+    in_books(two, [&](Books& books) {
+      second_epoch = books.take_lease("replica", "two", now() + seconds{60}).value_or(0);
+    });
+  EXPECT_GT(second_epoch, first_epoch);
+  in_books(one, [&](Books& books) {
+    EXPECT_EQ(books.take_lease("replica", "one", now() + seconds{60}), std::nullopt);
+    EXPECT_FALSE(books.move_cursor("replica", next, after, first_epoch)) << "it was replaced";
+  });
+  in_books(two, [&](Books& books) {
+    EXPECT_TRUE(books.move_cursor("replica", next, after, second_epoch));
+  });
+}
+
+}  // namespace
+}  // namespace freehold
