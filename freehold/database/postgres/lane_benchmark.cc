@@ -62,9 +62,7 @@ class Load {
 
   // Ends when nothing is under way any more.
   std::int64_t run() {
-    std::this_thread::sleep_for(duration);
-    stops_ = true;
-    while (under_way_ > 0) std::this_thread::yield();
+    for (int before = under_way_; before > 0; before = under_way_) under_way_.wait(before);
     return committed_;
   }
 
@@ -73,13 +71,14 @@ class Load {
     ++under_way_;
     database_.submit(Urgency::request, {.body = place_one, .done = [this](const Result<>& outcome) {
                                           if (outcome) ++committed_;
-                                          if (!stops_) submit();
+                                          if (SteadyClock::now() < until_) submit();
                                           --under_way_;
+                                          under_way_.notify_one();
                                         }});
   }
 
   Database& database_;
-  std::atomic<bool> stops_ = false;
+  const SteadyClock::time_point until_ = SteadyClock::now() + duration;
   std::atomic<std::int64_t> committed_ = 0;
   std::atomic<int> under_way_ = 0;
 };
