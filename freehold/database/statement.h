@@ -27,6 +27,8 @@ class SqlStatement : public ParameterSink, public RowSource {
   virtual void send() { execute(); }
   virtual std::span<const std::string_view> columns() const = 0;
   virtual std::size_t row_bytes() const = 0;  // of the current row's texts and blobs
+  // No more than so many rows of this use will be asked for, so none after them need be fetched.
+  virtual void limit(std::size_t) {}
 
   // The column of each member of the row type last asked for; filled once by columns_of<Row>().
   std::vector<int> column_of_member;

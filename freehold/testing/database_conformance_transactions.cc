@@ -8,6 +8,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <thread>
+#include <tuple>
 
 #include "freehold/base/errors.h"
 #include "freehold/testing/database_conformance.h"
@@ -308,6 +309,24 @@ TEST_P(DatabaseConformance, what_follows_a_commit_finds_it_durable_and_what_was_
   ASSERT_TRUE(write([](SqlTransaction&) { return Result<>{}; }));
   EXPECT_EQ(*committed, 0);
   EXPECT_GE(*undone, 1);
+}
+
+TEST_P(DatabaseConformance, a_page_ends_with_its_rows_or_its_bytes_and_says_if_more_follow) {
+  create(cell_table);
+  ASSERT_TRUE(write([](SqlTransaction& transaction) -> Result<> {
+    for (int id = 1; id <= 5; ++id) transaction.run(insert_cell, id, id);
+    return {};
+  }));
+  static constexpr sql::Query<int(int)> ids_after{"select id from cell where id > $1 order by id"};
+  const auto [some, rest, all] = read([](SqlTransaction& transaction) {
+    return std::tuple{transaction.page(ids_after, {.rows = 2}, 1),
+                      transaction.page(ids_after, {.rows = 2}, 3), transaction.all(ids_after, 1)};
+  });
+  EXPECT_THAT(some.rows, ElementsAre(2, 3));
+  EXPECT_FALSE(some.is_last);
+  EXPECT_THAT(rest.rows, ElementsAre(4, 5));
+  EXPECT_TRUE(rest.is_last);
+  EXPECT_THAT(all, ElementsAre(2, 3, 4, 5));
 }
 
 TEST_P(DatabaseConformance, a_read_stays_on_its_snapshot_while_others_commit) {

@@ -57,7 +57,7 @@ Task<internal::BodyResult<Body>> Database::read(Body body) {
   if constexpr (internal::BodyOutcome<Body>::can_run) {
     if (const auto* elsewhere = reads_elsewhere()) {
       const std::shared_ptr<internal::RunningBody<Body>> running{
-          new internal::RunningBody<Body>{std::move(body), std::nullopt}};
+          new internal::RunningBody<Body>{std::move(body), {}, std::nullopt}};
       const Result<> done = co_await internal::read_elsewhere(
           this, *elsewhere,
           [running](SqlTransaction& transaction) { (void)running->run(transaction); });

@@ -143,6 +143,7 @@ Page<Row> SqlTransaction::page(const sql::Query<Row(Declared...)>& query, PageLi
                                const Given&... given) {
   SqlStatement& statement = bound<Declared...>(query.text(), given...);
   const internal::StatementUse use{statement};
+  statement.limit(limits.rows + 1);
   Page<Row> page;
   std::size_t bytes = 0;
   while (statement.next()) {

@@ -76,14 +76,15 @@ void CuttingProxy::accept_one() {
 bool CuttingProxy::forward_to_server(Pair& pair) {
   const std::string message = received(pair.client);
   if (message.empty()) return false;
+  const bool has_event = message.find("note.written") != std::string::npos;
   Cut cut = Cut::message;
-  if (cut_.compare_exchange_strong(cut, Cut::none)) {
+  if (has_event && cut_.compare_exchange_strong(cut, Cut::none)) {
     send_all(pair.server, std::string_view{message}.substr(
                               0, message.size() * static_cast<std::size_t>(part_) / 1000));
     return false;
   }
   cut = Cut::delay;
-  if (cut_.compare_exchange_strong(cut, Cut::none)) {
+  if (has_event && cut_.compare_exchange_strong(cut, Cut::none)) {
     const std::lock_guard lock{mutex_};
     late_message_ = message;
     late_server_ = std::exchange(pair.server, -1);

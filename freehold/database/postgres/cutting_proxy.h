@@ -21,9 +21,9 @@ class CuttingProxy {
  public:
   enum class Cut {
     none,
-    message,  // the next message of a client arrives in part, then both sides are cut
+    message,  // the next message with an event arrives in part, then both sides are cut
     answer,   // the next COMMIT is carried out; the client is cut before it hears of it
-    delay,    // the client is cut; its next message waits for deliver_late()
+    delay,    // at the next message with an event the client is cut; it waits for deliver_late()
   };
 
   explicit CuttingProxy(std::filesystem::path server);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <charconv>
 #include <concepts>
+#include <utility>
 
 #include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
@@ -131,9 +132,11 @@ void PostgresStatement::texts(int number, std::span<const std::optional<std::str
 std::size_t PostgresStatement::variant() {
   types_.clear();
   for (const Parameter& parameter : parameters_) types_.push_back(parameter.type);
-  const auto found = std::ranges::find(variants_, types_, &Variant::types);
+  const auto found = std::ranges::find_if(variants_, [this](const Variant& variant) {
+    return variant.types == types_ && variant.is_limited == is_limited_;
+  });
   if (found != variants_.end()) return static_cast<std::size_t>(found - variants_.begin());
-  variants_.push_back({types_, "s" + std::to_string(++connection_.names_), false});
+  variants_.push_back({types_, is_limited_, "s" + std::to_string(++connection_.names_), false});
   return variants_.size() - 1;
 }
 
@@ -144,8 +147,10 @@ void PostgresStatement::send(bool is_kept) {
   const auto count = static_cast<int>(parameters_.size());
   pg_conn* const handle = connection_.handle_.get();
   if (!variant.is_prepared) {
-    if (PQsendPrepare(handle, variant.name.c_str(), text_.c_str(), count, variant.types.data()) !=
-        1)
+    const std::string text =
+        is_limited_ ? "select * from (" + text_ + ") as page limit $" + std::to_string(count)
+                    : text_;
+    if (PQsendPrepare(handle, variant.name.c_str(), text.c_str(), count, variant.types.data()) != 1)
       connection_.lose(PQerrorMessage(handle));
     variant.is_prepared = true;  // until it is known that it could not be
     connection_.sent_.push_back({PostgresConnection::Kind::preparation, this, number, false});
@@ -200,7 +205,14 @@ bool PostgresStatement::next() {
   return ++row_ < PQntuples(result_.get());
 }
 
+void PostgresStatement::limit(std::size_t rows_max) {
+  if (is_limited_) return;
+  integer(static_cast<int>(parameters_.size()) + 1, static_cast<std::int64_t>(rows_max));
+  is_limited_ = true;
+}
+
 void PostgresStatement::reset() {
+  if (std::exchange(is_limited_, false)) parameters_.pop_back();
   result_.reset();
   is_sent_ = false;
   row_ = -1;

@@ -53,6 +53,7 @@ class PostgresStatement final : public SqlStatement {
   void reset() override;
   std::span<const std::string_view> columns() const override { return columns_; }
   std::size_t row_bytes() const override;
+  void limit(std::size_t rows_max) override;
 
   // As send(), but its rows can be read with next() when something else has been waited for.
   void send_to_read();
@@ -66,6 +67,7 @@ class PostgresStatement final : public SqlStatement {
   };
   struct Variant {
     std::vector<unsigned> types;
+    bool is_limited = false;
     std::string name;
     bool is_prepared = false;
   };
@@ -83,6 +85,7 @@ class PostgresStatement final : public SqlStatement {
   std::vector<Variant> variants_;
   std::vector<unsigned> types_;
   PostgresResult result_;
+  bool is_limited_ = false;  // by the last parameter
   bool is_sent_ = false;
   int row_ = -1;
   std::vector<std::string> names_;
