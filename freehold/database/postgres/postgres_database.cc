@@ -69,7 +69,8 @@ Result<> check_no_pooler(PostgresConnection& lane, const PostgresOptions& option
 struct PostgresDatabase::Parts {
   Parts(PostgresOptions given, Watches& watches)
       : options(std::move(given)),
-        link(connection_options(options, PostgresConnection::Use::lane), statistics),
+        link(connection_options(options, PostgresConnection::Use::lane), options.away_max,
+             statistics),
         readers(connection_options(options, PostgresConnection::Use::reads), options.readers_max,
                 statistics),
         transaction(link, statistics),

@@ -18,14 +18,15 @@
 // transaction to transaction.
 //
 // While the server cannot be reached the process stays up: the lane tries again, at first at once,
-// then at growing intervals of at most a second; what has waited for 3 s is answered with
+// then at growing intervals of at most a second; what has waited for `away_max` is answered with
 // database_unavailable, and what finds the queue full with overloaded. A commit whose answer was
 // lost is looked up by its marker when the server is back; until then its callers have
-// commit_unknown, 3 s after it.
+// commit_unknown, as long after it.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -51,6 +52,8 @@ struct PostgresOptions {
   std::size_t requests_max = 4096;
   std::size_t consumers_max = 4096;
   int readers_max = 8;  // reads at one time, a connection each; the next one waits
+  // How long what is to be written waits for a server that is away.
+  std::chrono::milliseconds away_max{3'000};
 };
 
 struct PostgresStatistics {

@@ -29,7 +29,7 @@ PostgresConnection& PostgresLink::connection() {
     away_since_ = next_try_ = SteadyClock::now();
     interval_ = interval_min;
   }
-  const auto patient_until = *away_since_ + away_max;
+  const auto patient_until = *away_since_ + away_max_;
   for (;;) {
     if (SteadyClock::now() >= next_try_ && try_to_connect()) return *connection_;
     std::unique_lock lock{mutex_};

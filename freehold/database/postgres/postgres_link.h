@@ -19,8 +19,9 @@ namespace freehold {
 // by one thread; give_up() by any.
 class PostgresLink {
  public:
-  PostgresLink(PostgresConnection::Options options, PostgresStatistics& statistics)
-      : options_(std::move(options)), statistics_(statistics) {}
+  PostgresLink(PostgresConnection::Options options, std::chrono::milliseconds away_max,
+               PostgresStatistics& statistics)
+      : options_(std::move(options)), away_max_(away_max), statistics_(statistics) {}
 
   // The connection, alive as far as is known. Makes one when there is none, at first at once, then
   // at growing intervals; throws database_unavailable, saying why, when the server has been away
@@ -35,12 +36,11 @@ class PostgresLink {
   // From now on nobody waits for the server to come back.
   void give_up();
 
-  static constexpr std::chrono::seconds away_max{3};
-
  private:
   bool try_to_connect();
 
   const PostgresConnection::Options options_;
+  const std::chrono::milliseconds away_max_;
   PostgresStatistics& statistics_;
   std::unique_ptr<PostgresConnection> connection_;
   std::optional<SteadyClock::time_point> away_since_;
