@@ -143,9 +143,11 @@ void Service::add_replica(ReplicaProgram replica) {
 }
 
 void Service::believes_tokens_of(std::string issuer, std::string audience) {
-  http::Peer& peer = *parts_->neighbour(issuer).peer;
+  // A peer of its own: a consumer that waits for the issuer opens its breaker, and then the fetch
+  // for the first token would not be tried.
+  parts_->issuer = parts_->make_peer(issuer);
   parts_->authentication->believe(std::move(issuer), std::move(audience), *parts_->database,
-                                  [&peer] { return keys_of(&peer); });
+                                  [peer = parts_->issuer.get()] { return keys_of(peer); });
 }
 
 void Service::believes_own_tokens(std::string audience, std::string jwks) {
@@ -168,8 +170,7 @@ int Service::run() {
   return parts.serve();
 }
 
-Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
-  if (const auto known = neighbours.find(peer); known != neighbours.end()) return known->second;
+std::unique_ptr<http::Peer> Service::Parts::make_peer(std::string_view peer) {
   const auto address = configuration.peers.find(std::string{peer});
   std::string where;
   if (address != configuration.peers.end()) {
@@ -182,8 +183,12 @@ Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
   }
   http::PeerOptions options{
       .identity = [this, audience = std::string{peer}] { return identity->token_for(audience); }};
-  Neighbour made{.peer = std::make_unique<http::Peer>(std::string{peer}, where, std::move(options),
-                                                      *transport)};
+  return std::make_unique<http::Peer>(std::string{peer}, where, std::move(options), *transport);
+}
+
+Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
+  if (const auto known = neighbours.find(peer); known != neighbours.end()) return known->second;
+  Neighbour made{.peer = make_peer(peer)};
   made.feed = std::make_unique<HttpFeed>(*made.peer);
   return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
 }

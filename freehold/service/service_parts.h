@@ -54,6 +54,7 @@ struct Service::Parts {
     std::unique_ptr<HttpFeed> feed;
   };
   Neighbour& neighbour(std::string_view peer);
+  std::unique_ptr<http::Peer> make_peer(std::string_view peer);
 
   void confine_process();
   void open_identity();
@@ -90,6 +91,7 @@ struct Service::Parts {
   std::unique_ptr<CallerAuthentication> authentication;
   std::unique_ptr<http::Transport> transport;
   std::map<std::string, Neighbour, std::less<>> neighbours;
+  std::unique_ptr<http::Peer> issuer;  // of access tokens, asked for its keys
   std::unique_ptr<SqliteDatabase> database;
   std::unique_ptr<EventLog> event_log;
   std::unique_ptr<http::RememberedAnswers> answers;
