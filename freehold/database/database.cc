@@ -7,6 +7,15 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+namespace freehold {
+
+// NOLINTNEXTLINE(performance-unnecessary-value-param): those that listen keep it
+void Database::on_appended_elsewhere(std::function<void()> listener) {
+  (void)listener;
+}
+
+}  // namespace freehold
+
 namespace freehold::internal {
 namespace {
 

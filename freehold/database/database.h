@@ -70,7 +70,7 @@ class Database {
   // Told, on a thread of the driver's, that another instance of the service has committed events: a
   // hint to read the database, which may come for nothing, or not at all. Where there can be no
   // other instance, never. Set before the first write.
-  virtual void on_appended_elsewhere(std::function<void()> listener) { (void)listener; }
+  virtual void on_appended_elsewhere(std::function<void()> listener);
 
   // Who waits for a subject to change; told by Transaction::changed.
   Watches& watches() { return watches_; }

@@ -19,9 +19,11 @@ namespace {
 using std::chrono::milliseconds, std::chrono::seconds;
 
 class Instances : public testing::Test {
- protected:
+ public:
   Instances() : name_(ScratchCluster::shared().create_database()) {}
   ~Instances() override { ScratchCluster::shared().drop_database(name_); }
+
+ protected:
   std::string url() const { return ScratchCluster::shared().url(name_); }
 
  private:

@@ -66,6 +66,7 @@ TEST(LogOrderInPostgres, DISABLED_lanes_of_one_process) {
   if (!url) GTEST_SKIP() << "it is run by the other tests";
   const bool planted = std::getenv(planted_variable);  // NOLINT(concurrency-mt-unsafe)
   std::vector<std::thread> writers;
+  writers.reserve(lanes);
   for (int lane = 0; lane < lanes; ++lane)
     writers.emplace_back([=] {
       PostgresInstance instance{url, partitions};
@@ -130,6 +131,7 @@ std::vector<LogReading> readings_beside_writers(bool planted) {
     auto reading =
         std::async(std::launch::async, [&] { return read_until(*reader, writers_ended); });
     std::vector<pid_t> writers;
+    writers.reserve(processes);
     for (int i = 0; i < processes; ++i)
       writers.push_back(spawn_writers(cluster.url(name), planted));
     for (const pid_t writer : writers) {

@@ -97,6 +97,7 @@ TEST_F(PostgresFaults, while_the_server_is_away_everybody_gets_an_answer) {
   ASSERT_TRUE(write_note(*database, 1));
   cluster().kill();
   std::vector<std::future<Result<>>> futures;
+  futures.reserve(50);
   for (int i = 0; i < 50; ++i)
     futures.push_back(submit(*database, [](SqlTransaction& transaction) -> Result<> {
       transaction.run(insert_note, 2, "text");
@@ -347,6 +348,7 @@ TEST_F(PostgresFaults, a_role_with_rights_on_data_alone_works_on_what_the_migrat
 
 TEST_F(PostgresFaults, instances_that_start_at_one_time_run_each_step_once) {
   std::vector<std::thread> starts;
+  starts.reserve(4);
   std::atomic<int> migrated = 0;
   for (int i = 0; i < 4; ++i)
     starts.emplace_back([&] {

@@ -17,7 +17,7 @@ namespace freehold {
 namespace {
 
 // From the server's catalogue pg_type; they never change.
-enum Oid_ : unsigned {
+enum TypeNumber : unsigned {
   bool_type = 16,
   bytea_type = 17,
   bigint_type = 20,

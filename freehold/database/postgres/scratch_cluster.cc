@@ -44,6 +44,7 @@ void remove_abandoned(const std::filesystem::path& root) {
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> all;
+  all.reserve(texts.size() + 1);
   for (const std::string& text : texts) all.push_back(const_cast<char*>(text.c_str()));
   all.push_back(nullptr);
   return all;
@@ -141,7 +142,7 @@ pid_t ScratchCluster::spawn(const std::vector<std::string>& command,
   if (::getppid() != parent) ::_exit(126);
   sigset_t none;
   ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(output, STDOUT_FILENO);
@@ -172,7 +173,7 @@ std::string ScratchCluster::create_database() {
   return name;
 }
 
-void ScratchCluster::drop_database(const std::string& name) {
+void ScratchCluster::drop_database(const std::string& name) const {
   run("postgres", "drop database if exists " + name + " with (force)");
 }
 

@@ -26,7 +26,7 @@ class ScratchCluster {
 
   // A new, empty database; returns its name.
   std::string create_database();
-  void drop_database(const std::string& name);
+  void drop_database(const std::string& name) const;
   // As the superuser, or as that role.
   std::string url(std::string_view database, std::string_view role = "postgres") const;
   // Statements that run outside of a transaction, as the superuser; the first column of the last

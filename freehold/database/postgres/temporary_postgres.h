@@ -22,17 +22,18 @@
 namespace freehold {
 
 class PostgresTest : public ::testing::Test {
- protected:
-  static constexpr std::chrono::seconds patience{30};
-
-  static ScratchCluster& cluster() { return ScratchCluster::shared(); }
-
+ public:
   PostgresTest() : name_(cluster().create_database()) {}
   ~PostgresTest() override {
     work_.reset();
     thread_.join();
     cluster().drop_database(name_);
   }
+
+ protected:
+  static constexpr std::chrono::seconds patience{30};
+
+  static ScratchCluster& cluster() { return ScratchCluster::shared(); }
 
   std::string url(std::string_view role = "postgres") const { return cluster().url(name_, role); }
 
