@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Several instances of a service on one database.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <optional>
+#include <vector>
 
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/events/event_log.h"
@@ -87,6 +89,27 @@ TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   in_books(two, [&](Books& books) {
     EXPECT_TRUE(books.move_cursor("replica", next, after, second_epoch));
   });
+}
+
+TEST_F(Instances, that_remember_answers_in_one_microsecond_both_succeed) {
+  PostgresInstance one{url(), 1}, two{url(), 1};
+  const Time start = now();
+  std::vector<std::uint64_t> sequences;
+  for (int i = 0; i < 3; ++i)
+    for (PostgresInstance* instance : {&one, &two}) {
+      std::uint64_t sequence = 0;
+      const Result<> done = (**instance).write_now([&](SqlTransaction& transaction) -> Result<> {
+        sequence = transaction.books().remember_answer({.scope = "customer POST /api/orders",
+                                                        .key = "k",
+                                                        .status = 202,
+                                                        .body = "{}",
+                                                        .at = start + seconds{i}});
+        return {};
+      });
+      ASSERT_TRUE(done) << done.error().text();
+      EXPECT_THAT(sequences, testing::Not(testing::Contains(sequence)));
+      sequences.push_back(sequence);
+    }
 }
 
 }  // namespace

@@ -194,7 +194,10 @@ void PostgresConnection::note_failure(const pg_result* result, const Sent* sent)
       (severity && std::string_view{severity} != "ERROR"))
     lost_ = true;
   if (failure_) return;
-  lost_a_race_ = sqlstate.starts_with("40");
+  // The sequences of answers come from each instance's clock: another one drew the same.
+  const char* table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+  const bool drew_the_same = table && std::string_view{table} == "freehold_answer";
+  lost_a_race_ = sqlstate.starts_with("40") || (sqlstate == "23505" && drew_the_same);
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   std::string what = line_of(primary ? primary : PQresultErrorMessage(result));
   what.append(" (").append(sqlstate).append(")");

@@ -75,7 +75,8 @@ class PostgresConnection {
   // Between two transactions: whether the server has not ended the session, as far as is known
   // here.
   bool is_alive();
-  // The last transaction was undone for the sake of another one: a deadlock.
+  // The last transaction was undone for the sake of another one: a deadlock, a number that both
+  // drew.
   bool lost_a_race() const { return lost_a_race_; }
   std::int64_t writes() const { return writes_; }  // sent, or known to have changed rows
 
