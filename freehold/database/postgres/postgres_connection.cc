@@ -88,6 +88,7 @@ void PostgresConnection::connect(const Options& options, Deadline until) {
       options.url.c_str(), options.name.c_str(), "UTF8", "1", "2", "1", "3", "5000", nullptr};
   handle_.reset(PQconnectStartParams(names.data(), values.data(), 1));
   if (!handle_) throw DatabaseFault(errors::database_unavailable, "no memory for a connection");
+  PQsetNoticeProcessor(handle_.get(), record_notice, nullptr);
   for (;;) {
     const PostgresPollingStatusType status = PQstatus(handle_.get()) == CONNECTION_BAD
                                                  ? PGRES_POLLING_FAILED
@@ -97,7 +98,6 @@ void PostgresConnection::connect(const Options& options, Deadline until) {
     poll_socket(status == PGRES_POLLING_READING, status == PGRES_POLLING_WRITING, until);
   }
   PQsetnonblocking(handle_.get(), 1);
-  PQsetNoticeProcessor(handle_.get(), record_notice, nullptr);
 }
 
 void PostgresConnection::poll_socket(bool for_reading, bool for_writing, Deadline until) {
