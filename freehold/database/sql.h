@@ -43,6 +43,14 @@ struct Text {
   std::size_t parameters;
 };
 
+// A query whose rows a body decides from: its text ends in "for update", for PostgreSQL, where
+// other instances write at the same time. SQLite has one writer, and is not told.
+consteval Dialects locking(std::string_view text) {
+  const std::size_t end = text.rfind(" for update");
+  if (end == std::string_view::npos) throw "the text of a locking query ends in `for update`";
+  return {.sqlite = text.substr(0, end), .postgres = text};
+}
+
 namespace internal {
 
 // The highest n of the $n in a text; quoted parts are not looked into.

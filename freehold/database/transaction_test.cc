@@ -51,6 +51,12 @@ class TransactionTest : public SqliteTest {
   }
 };
 
+// One writer needs no lock on what it reads; several do.
+constexpr sql::Dialects entry_to_change =
+    sql::locking("select title from entry where id = $1 for update");
+static_assert(entry_to_change.sqlite == "select title from entry where id = $1");
+static_assert(entry_to_change.postgres.ends_with("where id = $1 for update"));
+
 TEST_F(TransactionTest, parameters_go_by_number_and_columns_by_name) {
   const NoteId id = NoteId::make();
   write([&](SqlTransaction& transaction) {

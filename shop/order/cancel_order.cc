@@ -18,10 +18,10 @@ void OrderCancelling::routes(http::Routes& routes) {
 Task<Result<http::Reply<Order>>> OrderCancelling::cancel(CancelOrder request, http::Call call) {
   co_return co_await database_.write(
       [request, caller = call.caller()](SqlTransaction& transaction) -> Result<http::Reply<Order>> {
-        FREEHOLD_TRY(auto order, visible(transaction, request.id, caller));
-        FREEHOLD_TRY(ask_cancellation(transaction, order));
-        if (order.status == Status::confirmed) cancel_order.start(transaction, order.id, request);
-        return http::Reply<Order>{.status = 202, .body = order};
+        FREEHOLD_TRY(visible(transaction, request.id, caller));
+        FREEHOLD_TRY(const Status status, ask_cancellation(transaction, request.id));
+        if (status == Status::confirmed) cancel_order.start(transaction, request.id, request);
+        return http::Reply<Order>{.status = 202, .body = *find(transaction, request.id)};
       },
       call.trace_parent());
 }

@@ -74,7 +74,7 @@ TEST(PlaceOrder, a_cancellation_before_the_pivot_releases_the_stock) {
   an_order()
       .expect<product::ReserveStock>()
       .meanwhile([](SqlTransaction& transaction) {
-        EXPECT_TRUE(ask_cancellation(transaction, *find(transaction, placed.id)));
+        EXPECT_TRUE(ask_cancellation(transaction, placed.id));
       })
       .answered(product::StockReserved{reservation})
       .expect_step_refused("confirm", errors::cancellation_asked)

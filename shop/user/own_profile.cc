@@ -24,7 +24,7 @@ Task<Result<Account>> OwnProfile::get(http::None, http::Call call) {
 Task<Result<Account>> OwnProfile::change(ProfileChange request, http::Call call) {
   FREEHOLD_CO_TRY(const auto id, UserId::from_text(call.caller().subject));
   co_return co_await database_.write([id, request](SqlTransaction& transaction) -> Result<Account> {
-    const auto before = find(transaction, id);
+    const auto before = find_to_change(transaction, id);
     if (!before) return errors::unknown_user;
     FREEHOLD_TRY(auto after, changed(*before, request));
     replace(transaction, after);

@@ -12,6 +12,8 @@ namespace {
 using freehold::SqlTransaction;
 using freehold::Time;
 using freehold::sql::Change;
+using freehold::sql::Dialects;
+using freehold::sql::locking;
 using freehold::sql::Query;
 
 struct OrderRow {
@@ -46,19 +48,34 @@ constexpr Query<OrderRow(OrderId)> row_of{
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1"};
 
+// Pages end by their rows' bytes too, and SQLite is asked for one row after the other. PostgreSQL
+// sends what it is asked for: the most that a page has, and one that tells whether it is the last.
 constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer{
-    "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
-    "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
-    "where customer_id = $1 and id < coalesce($2, x'ffffffffffffffffffffffffffffffff') "
-    "order by id desc"};
+    Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
+                       "total_currency, null as delivery_address, placed_at, settled_at, "
+                       "cancelled_at from customer_order where customer_id = $1 "
+                       "and id < coalesce($2, x'ffffffffffffffffffffffffffffffff') "
+                       "order by id desc",
+             .postgres = "select id, customer_id, status, reason, lines, total_amount_minor, "
+                         "total_currency, null as delivery_address, placed_at, settled_at, "
+                         "cancelled_at from customer_order where customer_id = $1 "
+                         "and id < coalesce($2, '\\xffffffffffffffffffffffffffffffff'::bytea) "
+                         "order by id desc limit 101"}};
 
 constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
-    "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
-    "null as delivery_address, placed_at, settled_at, cancelled_at from customer_order "
-    "where id < coalesce($1, x'ffffffffffffffffffffffffffffffff') order by id desc"};
+    Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
+                       "total_currency, null as delivery_address, placed_at, settled_at, "
+                       "cancelled_at from customer_order "
+                       "where id < coalesce($1, x'ffffffffffffffffffffffffffffffff') "
+                       "order by id desc",
+             .postgres = "select id, customer_id, status, reason, lines, total_amount_minor, "
+                         "total_currency, null as delivery_address, placed_at, settled_at, "
+                         "cancelled_at from customer_order "
+                         "where id < coalesce($1, '\\xffffffffffffffffffffffffffffffff'::bytea) "
+                         "order by id desc limit 101"}};
 
 constexpr Query<Progress(OrderId)> progress_of{
-    "select status, cancellation_asked_at from customer_order where id = $1"};
+    locking("select status, cancellation_asked_at from customer_order where id = $1 for update")};
 
 constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
     "update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1"};
@@ -78,6 +95,19 @@ constexpr Change<void(user::UserId)> insert_forgotten{
 
 constexpr Query<user::UserId(user::UserId)> forgotten{
     "select id from forgotten_customer where id = $1"};
+
+// Who places an order looks for a forgotten customer, who forgets one looks for orders: neither
+// finds what the other has not committed yet. With several instances they wait for each other, held
+// until the transaction's end: placements of one customer not for one another.
+constexpr Change<void(user::UserId)> lock_placing{
+    "select pg_advisory_xact_lock_shared(hashtextextended(encode($1, 'hex'), 0))"};
+constexpr Change<void(user::UserId)> lock_forgetting{
+    "select pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))"};
+
+void lock(SqlTransaction& transaction, const Change<void(user::UserId)>& how,
+          user::UserId customer) {
+  if (transaction.dialect() == freehold::sql::Dialect::postgres) transaction.run(how, customer);
+}
 
 Order from_row(OrderRow row) {
   Order order{.id = row.id,
@@ -153,18 +183,21 @@ void cancel(SqlTransaction& transaction, OrderId id) {
   transaction.changed(id.text());
 }
 
-freehold::Result<> ask_cancellation(SqlTransaction& transaction, const Order& order) {
-  if (order.status == Status::rejected) return errors::already_rejected;
-  transaction.run(set_cancellation_asked, order.id, freehold::now());
-  return {};
+freehold::Result<Status> ask_cancellation(SqlTransaction& transaction, OrderId id) {
+  const Status status = progress(transaction, id).status;
+  if (status == Status::rejected) return errors::already_rejected;
+  transaction.run(set_cancellation_asked, id, freehold::now());
+  return status;
 }
 
 void forget_customer(SqlTransaction& transaction, user::UserId customer) {
+  lock(transaction, lock_forgetting, customer);
   transaction.run(empty_addresses, customer);
   transaction.run(insert_forgotten, customer);
 }
 
 freehold::Result<> check_not_forgotten(SqlTransaction& transaction, user::UserId customer) {
+  lock(transaction, lock_placing, customer);
   if (transaction.first(forgotten, customer)) return freehold::errors::unauthenticated;
   return {};
 }

@@ -30,8 +30,10 @@ freehold::Result<> confirm(freehold::SqlTransaction& transaction, OrderId id);
 void reject(freehold::SqlTransaction& transaction, OrderId id, std::string_view reason);
 // pending | confirmed → cancelled.
 void cancel(freehold::SqlTransaction& transaction, OrderId id);
-// Notes that the customer wants the order cancelled. Refused: already_rejected.
-freehold::Result<> ask_cancellation(freehold::SqlTransaction& transaction, const Order& order);
+// Notes that the customer wants the order cancelled, and returns what it is now: a pending one sees
+// the note when it is to be confirmed, for this transaction holds its row. Refused:
+// already_rejected.
+freehold::Result<Status> ask_cancellation(freehold::SqlTransaction& transaction, OrderId id);
 
 // Empties what is personal in all orders of this customer, and takes no more of them; a repeat
 // changes nothing.

@@ -68,7 +68,7 @@ TEST_F(Orders, the_history_tells_each_change_of_status_once) {
 
 TEST_F(Orders, a_cancellation_that_was_asked_for_first_keeps_the_order_from_being_confirmed) {
   const Order order = an_order();
-  write([&](SqlTransaction& t) { EXPECT_TRUE(ask_cancellation(t, order)); });
+  write([&](SqlTransaction& t) { EXPECT_TRUE(ask_cancellation(t, order.id)); });
   write([&](SqlTransaction& t) {
     EXPECT_TRUE(confirm(t, order.id).error().is(errors::cancellation_asked));
   });
@@ -80,7 +80,7 @@ TEST_F(Orders, a_rejected_order_stays_rejected) {
   write([&](SqlTransaction& t) { reject(t, id, "out_of_stock"); });
   write([&](SqlTransaction& t) { cancel(t, id); });
   write([&](SqlTransaction& t) {
-    EXPECT_TRUE(ask_cancellation(t, *find(t, id)).error().is(errors::already_rejected));
+    EXPECT_TRUE(ask_cancellation(t, id).error().is(errors::already_rejected));
   });
   const Order order = now(id);
   EXPECT_EQ(order.status, Status::rejected);

@@ -8,31 +8,48 @@ namespace {
 
 using freehold::SqlTransaction;
 using freehold::sql::Change;
+using freehold::sql::Dialects;
+using freehold::sql::locking;
 using freehold::sql::Query;
 
 constexpr Query<ProductState(ProductId)> state_of{
-    "select id, sku, name, description, price_amount_minor, price_currency, sale, version "
-    "from product where id = $1"};
+    locking("select id, sku, name, description, price_amount_minor, price_currency, sale, version "
+            "from product where id = $1 for update")};
 
 constexpr Query<ProductView(ProductId)> view_of{
     "select id, sku, name, description, price_amount_minor, price_currency, sale, "
     "on_hand - reserved as available, version "
     "from product join stock on product_id = id where id = $1"};
 
+// Pages end by their rows' bytes too, and SQLite is asked for one row after the other. PostgreSQL
+// sends what it is asked for: the most that a page has, and one that tells whether it is the last.
 constexpr Query<ProductView(std::optional<ProductId>)> page_after{
-    "select id, sku, name, description, price_amount_minor, price_currency, sale, "
-    "on_hand - reserved as available, version "
-    "from product join stock on product_id = id "
-    "where id > coalesce($1, x'') and sale = 'on_sale' order by id"};
+    Dialects{.sqlite = "select id, sku, name, description, price_amount_minor, price_currency, "
+                       "sale, on_hand - reserved as available, version "
+                       "from product join stock on product_id = id "
+                       "where id > coalesce($1, x'') and sale = 'on_sale' order by id",
+             .postgres = "select id, sku, name, description, price_amount_minor, price_currency, "
+                         "sale, on_hand - reserved as available, version "
+                         "from product join stock on product_id = id where id > "
+                         "coalesce($1, ''::bytea) and sale = 'on_sale' order by id limit 101"}};
 
-// Numbers are in the order of ids (see insert), and the index is: so it is read from the place
-// where the last page ended, and no further than this one goes.
+// In SQLite numbers are in the order of ids (see insert), and the index is: so it is read from the
+// place where the last page ended, and no further than this one goes. PostgreSQL has no such order;
+// it makes its own expression of that for FTS5: of its words, each as a beginning.
 constexpr Query<ProductView(std::string_view, std::optional<ProductId>)> found_after{
-    "select p.id, p.sku, p.name, p.description, price_amount_minor, price_currency, sale, "
-    "on_hand - reserved as available, version "
-    "from product_search f join product p on p.number = f.rowid join stock on product_id = p.id "
-    "where product_search match $1 and f.rowid > coalesce("
-    "(select number from product where id <= $2 order by id desc limit 1), 0) order by f.rowid"};
+    Dialects{.sqlite = "select p.id, p.sku, p.name, p.description, price_amount_minor, "
+                       "price_currency, sale, on_hand - reserved as available, version "
+                       "from product_search f join product p on p.number = f.rowid "
+                       "join stock on product_id = p.id where product_search match $1 "
+                       "and f.rowid > coalesce((select number from product where id <= $2 "
+                       "order by id desc limit 1), 0) order by f.rowid",
+             .postgres = "select p.id, p.sku, p.name, p.description, price_amount_minor, "
+                         "price_currency, sale, on_hand - reserved as available, version "
+                         "from product_search f join product p on p.number = f.number "
+                         "join stock on product_id = p.id where words @@ "
+                         "(select string_agg('''' || word || ''':*', ' & ') "
+                         "from unnest(words_of($1)) as word)::tsquery "
+                         "and p.id > coalesce($2, ''::bytea) order by p.id limit 101"}};
 
 constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
     "select id from product where sku = $1 and id <> $2"};
@@ -51,11 +68,19 @@ constexpr Change<void(ProductId, std::string, std::string, std::string, std::int
         "price_currency = $6, sale = $7, version = $8 where id = $1"};
 
 constexpr Change<void(ProductId)> forget_words{
-    "delete from product_search where rowid = (select number from product where id = $1)"};
+    Dialects{.sqlite = "delete from product_search "
+                       "where rowid = (select number from product where id = $1)",
+             .postgres = "delete from product_search "
+                         "where number = (select number from product where id = $1)"}};
 
 constexpr Change<void(ProductId)> index_words{
-    "insert into product_search (rowid, sku, name, description) "
-    "select number, sku, name, description from product where id = $1 and sale = 'on_sale'"};
+    Dialects{.sqlite = "insert into product_search (rowid, sku, name, description) "
+                       "select number, sku, name, description from product "
+                       "where id = $1 and sale = 'on_sale'",
+             .postgres = "insert into product_search (number, words) "
+                         "select number, "
+                         "array_to_tsvector(words_of(sku || ' ' || name || ' ' || description)) "
+                         "from product where id = $1 and sale = 'on_sale'"}};
 
 freehold::Result<> write(SqlTransaction& transaction, const ProductState& product,
                          const decltype(insert_row)& change) {

@@ -28,7 +28,9 @@ struct ProductView {
 BOOST_DESCRIBE_STRUCT(ProductView, (),
                       (id, sku, name, description, price, sale, available, version))
 
+// To change it, in a transaction that writes: nobody else does until that ends.
 std::optional<ProductState> find(freehold::SqlTransaction& transaction, ProductId id);
+// To show it.
 std::optional<ProductView> view(freehold::SqlTransaction& transaction, ProductId id);
 
 // Products on sale with ids after `after`, by id. Products that are added meanwhile

@@ -12,6 +12,7 @@ namespace {
 
 using freehold::SqlTransaction;
 using freehold::sql::Change;
+using freehold::sql::locking;
 using freehold::sql::Query;
 
 struct AdjustmentId : freehold::Id<AdjustmentId> {};
@@ -34,6 +35,9 @@ BOOST_DESCRIBE_STRUCT(Offer, (), (sale, available))
 constexpr Query<StockView(ProductId)> stock_of{
     "select on_hand, reserved, on_hand - reserved as available, sold, returned "
     "from stock where product_id = $1"};
+constexpr Query<StockView(ProductId)> stock_to_adjust{
+    locking("select on_hand, reserved, on_hand - reserved as available, sold, returned "
+            "from stock where product_id = $1 for update")};
 constexpr Change<void(ProductId, std::int64_t)> insert_stock{
     "insert into stock (product_id, on_hand) values ($1, $2)"};
 constexpr Change<void(ProductId, std::int64_t)> add_stock{
@@ -47,7 +51,7 @@ constexpr Query<Offer(ProductId)> offer_of{
     "select sale, on_hand - reserved as available "
     "from stock join product on id = product_id where product_id = $1"};
 constexpr Query<Reservation(ReservationId)> reservation_of{
-    "select state, lines from reservation where id = $1"};
+    locking("select state, lines from reservation where id = $1 for update")};
 constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
     "insert into reservation (id, state, lines) values ($1, $2, $3)"};
 constexpr Change<void(ReservationId)> set_sold{
@@ -96,7 +100,7 @@ void begin_stock(SqlTransaction& transaction, ProductId id, std::int64_t on_hand
 
 freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_t delta,
                           const std::string& reason) {
-  const auto stock = find_stock(transaction, id);
+  const auto stock = transaction.first(stock_to_adjust, id);
   if (!stock) return errors::unknown_product;
   if (stock->on_hand + delta < stock->reserved) return errors::stock_below_reserved;
   if (stock->on_hand + delta > stock_max) return errors::malformed_adjustment;

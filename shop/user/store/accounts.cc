@@ -11,6 +11,7 @@ namespace {
 
 using freehold::SqlTransaction;
 using freehold::sql::Change;
+using freehold::sql::locking;
 using freehold::sql::Query;
 
 struct AccountRow {
@@ -26,6 +27,9 @@ BOOST_DESCRIBE_STRUCT(AccountRow, (), (id, email, name, role, created_at, phone,
 
 constexpr Query<AccountRow(UserId)> row_of{
     "select id, email, name, role, created_at, phone, addresses from account where id = $1"};
+constexpr Query<AccountRow(UserId)> row_to_change{
+    locking("select id, email, name, role, created_at, phone, addresses from account "
+            "where id = $1 for update")};
 constexpr Query<Credentials(std::string)> credentials_of{
     "select id, password_hash, role from account where email = $1"};
 constexpr Change<void(UserId, std::string, std::string, std::string, std::optional<std::string>,
@@ -46,10 +50,7 @@ std::optional<std::string> phone_of(const Account& account) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<Account> find(SqlTransaction& transaction, UserId id) {
-  auto row = transaction.first(row_of, id);
+std::optional<Account> from_row(std::optional<AccountRow> row) {
   if (!row) return std::nullopt;
   Account account{.id = row->id,
                   .email = std::move(row->email),
@@ -60,6 +61,16 @@ std::optional<Account> find(SqlTransaction& transaction, UserId id) {
                   .addresses = std::move(row->addresses)};
   if (row->phone) account.phone = *std::move(row->phone);
   return account;
+}
+
+}  // namespace
+
+std::optional<Account> find(SqlTransaction& transaction, UserId id) {
+  return from_row(transaction.first(row_of, id));
+}
+
+std::optional<Account> find_to_change(SqlTransaction& transaction, UserId id) {
+  return from_row(transaction.first(row_to_change, id));
 }
 
 std::optional<Credentials> credentials(SqlTransaction& transaction, const std::string& email) {

@@ -20,6 +20,8 @@ struct Credentials {
 BOOST_DESCRIBE_STRUCT(Credentials, (), (id, password_hash, role))
 
 std::optional<Account> find(freehold::SqlTransaction& transaction, UserId id);
+// In a transaction that writes: nobody else changes the account until that ends.
+std::optional<Account> find_to_change(freehold::SqlTransaction& transaction, UserId id);
 std::optional<Credentials> credentials(freehold::SqlTransaction& transaction,
                                        const std::string& email);
 

@@ -9,6 +9,7 @@ namespace {
 using freehold::SqlTransaction;
 using freehold::Time;
 using freehold::sql::Change;
+using freehold::sql::locking;
 using freehold::sql::Query;
 
 struct TokenRow {
@@ -27,9 +28,9 @@ constexpr Change<void(SessionId, UserId, Time)> insert_session{
 constexpr Change<void(std::string, SessionId, Time)> insert_token{
     "insert into refresh_token (hash, session_id, issued_at) values ($1, $2, $3)"};
 constexpr Query<TokenRow(std::string)> token_of{
-    "select session_id, user_id, role, started_at, revoked_at, replaced_at from refresh_token "
-    "join session on session.id = session_id join account on account.id = user_id "
-    "where hash = $1"};
+    locking("select session_id, user_id, role, started_at, revoked_at, replaced_at "
+            "from refresh_token join session on session.id = session_id "
+            "join account on account.id = user_id where hash = $1 for update")};
 constexpr Change<void(std::string, Time)> set_replaced{
     "update refresh_token set replaced_at = $2 where hash = $1"};
 constexpr Change<void(SessionId, Time)> revoke{
