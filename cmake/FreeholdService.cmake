@@ -1,5 +1,6 @@
 # freehold_service(NAME SOURCES … [TESTS …]): a service of the shop, in its own folder: its parts as
-# a library, its migrations, its program (main.cc), and its unit tests.
+# a library, its migrations, its program (main.cc), and its unit tests, which run on both kinds of
+# database (scratch_database.h).
 include(FreeholdMigrations)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
@@ -20,5 +21,10 @@ function(freehold_service name)
   if(service_TESTS)
     freehold_test(${name}_test SOURCES ${service_TESTS} DEPENDS testing
       LIBRARIES shop_${name} rapidcheck)
+    if(FREEHOLD_TESTING)
+      add_test(NAME ${name}_on_postgres COMMAND ${name}_test)
+      set_tests_properties(${name}_on_postgres PROPERTIES
+        TIMEOUT 300 ENVIRONMENT FREEHOLD_SCRATCH_DATABASE=postgres)
+    endif()
   endif()
 endfunction()

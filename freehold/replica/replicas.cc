@@ -41,7 +41,14 @@ struct Replicas::Copy {
   std::string next_table() const { return program.table.name + "_next"; }
 };
 
-Replicas::Replicas(Database& database) : database_(database) {}
+// Where there is one role, it is the database itself, which outlives this.
+Replicas::Replicas(Database& database)
+    : Replicas(database, [&database] {
+        return Result<std::shared_ptr<Database>>{
+            std::shared_ptr<Database>{std::shared_ptr<void>{}, &database}};
+      }) {}
+Replicas::Replicas(Database& database, SchemaAccess schema)
+    : database_(database), schema_(std::move(schema)) {}
 Replicas::~Replicas() = default;
 
 Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
@@ -51,19 +58,7 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
   Consumer consumer{of.table.name, of.source, BeginAt::state};
   copy->cursor_name = consumer.cursor_name();
 
-  FREEHOLD_TRY(database_.write_now([&](SqlTransaction& transaction) -> Result<> {
-    Books& books = transaction.books();
-    const auto known = books.document(shape_document(of.table.name));
-    copy->wants_rebuild = known == unfilled(of);
-    if (known == filled(of) || known == unfilled(of)) return {};
-    transaction.run_script("drop table if exists " + of.table.name);
-    transaction.run_script(internal::create_table(of.table, of.table.name, transaction.dialect()));
-    // The consumer's cursor, or its notes of a beginning, speak of the table that was dropped.
-    copy->wants_rebuild = known || books.cursor(copy->cursor_name, 0);
-    books.put_document(shape_document(of.table.name),
-                       copy->wants_rebuild ? unfilled(of) : filled(of));
-    return {};
-  }));
+  FREEHOLD_TRY(make_table(*copy));
 
   consumer.on_family(of.family, [copy](SqlTransaction& transaction, const Delivery& delivery) {
     if (FREEHOLD_PLANTED_BUG("replica.update_lost")) return;
@@ -78,6 +73,29 @@ Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
   consumer.rebuild_on_divergence(
       [this, copy, &source](const std::string&) { return rebuild(copy, &source); });
   return consumer;
+}
+
+Result<> Replicas::make_table(Copy& copy) {
+  const internal::ReplicaTable& table = copy.program.table;
+  bool is_made = false;
+  FREEHOLD_TRY(database_.read_now([&](SqlTransaction& transaction) {
+    const auto known = transaction.books().document(shape_document(table.name));
+    copy.wants_rebuild = known == unfilled(copy.program);
+    is_made = copy.wants_rebuild || known == filled(copy.program);
+  }));
+  if (is_made) return {};
+  FREEHOLD_TRY(const auto schema, schema_());
+  return schema->write_now([&](SqlTransaction& transaction) -> Result<> {
+    Books& books = transaction.books();
+    const auto known = books.document(shape_document(table.name));
+    transaction.run_script("drop table if exists " + table.name);
+    transaction.run_script(internal::create_table(table, table.name, transaction.dialect()));
+    // The consumer's cursor, or its notes of a beginning, speak of the table that was dropped.
+    copy.wants_rebuild = known || books.cursor(copy.cursor_name, 0);
+    books.put_document(shape_document(table.name),
+                       copy.wants_rebuild ? unfilled(copy.program) : filled(copy.program));
+    return {};
+  });
 }
 
 // Runs where the owner's checkpoint lies in the log: everything before it has been applied.
@@ -119,15 +137,16 @@ bool Replicas::wants_rebuild(std::string_view consumer) const {
 Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
   const internal::ReplicaTable& table = copy->program.table;
   FREEHOLD_CO_TRY(const auto log, co_await source->describe(deadline_in(page_timeout)));
+  FREEHOLD_CO_TRY(const auto schema, schema_());
   FREEHOLD_CO_TRY(
-      co_await database_.write([copy, next = copy->next_table()](SqlTransaction& transaction) {
+      co_await schema->write([copy, next = copy->next_table()](SqlTransaction& transaction) {
         transaction.run_script("drop table if exists " + next);
         transaction.run_script(
             internal::create_table(copy->program.table, next, transaction.dialect()));
       }));
   FREEHOLD_CO_TRY(co_await fill(copy, source, log.log_id));
   FREEHOLD_CRASH_POINT("replica.before_swap");
-  FREEHOLD_CO_TRY(co_await database_.write(
+  FREEHOLD_CO_TRY(co_await schema->write(
       [copy, log, &table, next = copy->next_table()](SqlTransaction& transaction) {
         transaction.run_script("drop table " + table.name + "; alter table " + next +
                                " rename to " + table.name);

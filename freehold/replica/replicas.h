@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,14 +29,20 @@ namespace freehold {
 // as they were, and a second table that the next rebuild drops.
 class Replicas {
  public:
+  // The same database, by a role that may make and drop tables, for as long as it is held; where
+  // that is another role than the service's own. Fails where there is none.
+  using SchemaAccess = std::function<Result<std::shared_ptr<Database>>()>;
+
   explicit Replicas(Database& database);
+  Replicas(Database& database, SchemaAccess schema);
   Replicas(const Replicas&) = delete;
   Replicas& operator=(const Replicas&) = delete;
   ~Replicas();
 
   // Makes the replica's table if it is missing, or of another shape than this program's (then it is
   // empty and wants a rebuild, over restarts, until there was one), and returns the consumer that
-  // fills it from `source`. Before the loops start. Fails as the database does.
+  // fills it from `source`. Before the loops start. Fails as the database and the access to its
+  // schema do.
   Result<Consumer> copy(ReplicaProgram program, Feed& source);
 
   // Of each replica, by table, whether it differs from its owner: at two checkpoints of the owner
@@ -53,11 +60,13 @@ class Replicas {
 
  private:
   struct Copy;
+  Result<> make_table(Copy& copy);
   static void compare(Copy* copy, SqlTransaction& transaction, const Delivery& delivery);
   Task<Result<>> rebuild(Copy* copy, Feed* source);
   Task<Result<>> fill(Copy* copy, Feed* source, std::string log_id);
 
   Database& database_;
+  const SchemaAccess schema_;
   std::vector<std::unique_ptr<Copy>> copies_;
 };
 

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "freehold/base/errors.h"
+#include "freehold/database/postgres/postgres_url.h"
 
 namespace freehold {
 namespace {
@@ -67,6 +68,8 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   };
   flag("data", into.data);
   flag("trust", into.trust);
+  flag("database-url", into.database_url);
+  flag("migrator-url", into.migrator_url);
   flag("address", into.address);
   flag("port", into.port);
   flag("peers", peers)->allow_extra_args(false)->delimiter(',');
@@ -145,6 +148,13 @@ std::filesystem::path whole(const std::filesystem::path& directory) {
   return path.has_filename() ? path : path.parent_path();
 }
 
+Result<> check_url(std::string_view key, const std::string& url) {
+  if (url.empty()) return {};
+  if (const auto needs = needs_of_postgres(url); !needs)
+    return malformed(std::string{key} + ": " + std::string{needs.error().detail()});
+  return {};
+}
+
 Result<> check(Configuration& configuration, const std::vector<std::string>& peers) {
   for (const std::string& peer : peers) {
     const auto equals = peer.find('=');
@@ -156,6 +166,10 @@ Result<> check(Configuration& configuration, const std::vector<std::string>& pee
       return malformed("callers: '" + caller + "' is not one of the peers, and its log is read");
   if (configuration.data.empty()) return malformed("data: the service's directory is missing");
   configuration.data = whole(configuration.data);
+  FREEHOLD_TRY(check_url("database-url", configuration.database_url));
+  FREEHOLD_TRY(check_url("migrator-url", configuration.migrator_url));
+  if (configuration.database_url.empty() && !configuration.migrator_url.empty())
+    return malformed("migrator-url: there is no database-url beside it");
   if (configuration.trust.empty()) configuration.trust = configuration.data.parent_path() / "trust";
   configuration.trust = whole(configuration.trust);
   return {};
@@ -168,6 +182,8 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"config", "file", "", "TOML file with these keys"},
       {"data", "directory", "", "The service's own directory: database and private key"},
       {"trust", "directory", "DATA/../trust", "Public keys of all services"},
+      {"database-url", "postgresql://…", "", "The service's database on a server; none: in DATA"},
+      {"migrator-url", "postgresql://…", "", "The same, as the role that may change its schema"},
       {"address", "IP address", "127.0.0.1", "Where the service listens"},
       {"port", "number", "0", "Port on which the service listens; 0: any free one"},
       {"peers", "NAME=HOST:PORT, …", "", "Services that this one may connect to; no others"},

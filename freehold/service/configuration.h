@@ -29,6 +29,8 @@ inline constexpr std::string_view program_version = "0.1.0";
 struct Configuration {
   std::filesystem::path data;   // the service's own directory: database, private key
   std::filesystem::path trust;  // public keys of all services
+  std::string database_url;     // of a PostgreSQL server; empty: SQLite in `data`
+  std::string migrator_url;     // the same database, as the role that changes its schema; or empty
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::map<std::string, std::string> peers;  // declared neighbours: name → host:port

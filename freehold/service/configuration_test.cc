@@ -129,6 +129,16 @@ TEST_F(ConfigurationTest, a_peer_without_a_place_is_refused) {
   expect_refused({"--data=/d", "--callers=a"}, "callers: 'a' is not one of the peers");
 }
 
+TEST_F(ConfigurationTest, a_database_that_is_no_place_is_refused_with_its_key) {
+  const std::string url = "postgresql://desk_application@db/desk";
+  const auto configuration = read({"--data=/d", "--database-url=" + url, "--migrator-url=" + url});
+  ASSERT_TRUE(configuration) << configuration.error().detail();
+  EXPECT_EQ(configuration->database_url, url);
+  expect_refused({"--data=/d", "--database-url=db"}, "database-url: ");
+  expect_refused({"--data=/d", "--database-url=" + url, "--migrator-url=db"}, "migrator-url: ");
+  expect_refused({"--data=/d", "--migrator-url=" + url}, "there is no database-url beside it");
+}
+
 TEST_F(ConfigurationTest, a_file_that_cannot_be_read_is_refused) {
   expect_refused({"--data=/d", "--config=/nowhere/desk.toml"}, "/nowhere/desk.toml");
   expect_refused({file("data = = 1")}, "desk.toml");

@@ -184,7 +184,7 @@ int run_on_stopped_service(Service::Parts& parts) {
   if (const auto request = request_of(command); request && request->what == "backup") {
     const auto file = backup_file(parts.configuration.data, request->name);
     if (!file) return report(parts.name, file.error());
-    const auto done = parts.database->backup_to(*file);
+    const auto done = parts.database.back_up_to(*file);
     return report(parts.name, done ? Result<std::string>{""} : done.error());
   }
   return report(parts.name, Error{errors::peer_unavailable, "the service does not run"});

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 #include "freehold/database/migrations.h"
+#include "freehold/database/postgres/postgres_url.h"
 #include "freehold/database/sqlite/sqlite_directory.h"
 #include "freehold/service/confinement_probe.h"
 #include "freehold/service/operator_command.h"
@@ -60,6 +62,7 @@ Service::Service(std::string name, int argc, char** argv)
     parts_->scratch = make_scratch_directory();
     parts_->configuration.data = parts_->scratch;
     parts_->configuration.trust = parts_->scratch / "trust";
+    parts_->configuration.database_url.clear();
   }
   send_records(parts_->name, command.empty() ? parts_->configuration.log_level : "error");
   set_own_service(parts_->name);
@@ -80,11 +83,11 @@ Database& Service::database(std::span<const Migration> migrations) {
   auto executor = parts.io.get_executor();
   parts.transport = http::network_transport(executor);
   if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT
-  if (is_check(parts.configuration.command)) {
+  if (is_check(parts.configuration.command) && !parts.is_on_server()) {
     parts.scratch = parts.configuration.data / checked_copy;
     if (const auto copied = copy_to_scratch(parts); !copied) parts.refuse(copied.error().text());
   }
-  parts.open_database(parts.scratch.empty() ? parts.configuration.data : parts.scratch, migrations);
+  parts.open_database(migrations);
   parts.authentication =
       std::make_unique<CallerAuthentication>(parts.name, parts.configuration.trust, executor);
   parts.routes = std::make_unique<http::Routes>(parts.authentication.get());
@@ -92,7 +95,9 @@ Database& Service::database(std::span<const Migration> migrations) {
       std::make_unique<http::RememberedAnswers>(*parts.database, parts.configuration.answers_max);
   parts.routes->remember_answers_in(*parts.answers);
   parts.sagas = std::make_unique<Sagas>(*parts.database, executor);
-  parts.replicas = std::make_unique<Replicas>(*parts.database);
+  parts.replicas = parts.is_on_server() ? std::make_unique<Replicas>(
+                                              *parts.database, [&] { return parts.open_schema(); })
+                                        : std::make_unique<Replicas>(*parts.database);
   parts.event_log = std::make_unique<EventLog>(
       *parts.database, parts.name, executor,
       EventLogOptions{.age = std::chrono::hours{24 * parts.configuration.retention_days}});
@@ -135,7 +140,9 @@ boost::asio::any_io_executor Service::executor() {
   return parts_->io.get_executor();
 }
 
+// A command on a server looks at what is there, and makes nothing.
 void Service::add_replica(ReplicaProgram replica) {
+  if (parts_->is_on_server() && !parts_->configuration.command.empty()) return;
   const std::string source = replica.source;
   auto consumer = parts_->replicas->copy(std::move(replica), *parts_->neighbour(source).feed);
   if (!consumer) parts_->refuse(consumer.error().text());
@@ -193,9 +200,9 @@ Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
   return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
 }
 
-void Service::Parts::delete_scratch() const {
+void Service::Parts::delete_scratch() {
   if (scratch.empty()) return;
-  if (database) database->stop();
+  database.stop();
   std::error_code ignored;
   std::filesystem::remove_all(scratch, ignored);
 }
@@ -225,6 +232,12 @@ void Service::Parts::confine_process() {
   plan.readable.push_back(configuration.trust);
   for (const auto& [peer, address] : configuration.peers)
     plan.connects_to.push_back(port_of(address));
+  for (const std::string& url : {configuration.database_url, configuration.migrator_url}) {
+    if (url.empty()) continue;
+    const PostgresNeeds needs = needs_of_postgres(url).value();
+    if (needs.port) plan.connects_to.push_back(*needs.port);
+    plan.readable.insert(plan.readable.end(), needs.files.begin(), needs.files.end());
+  }
   auto confined = confine(plan);
   if (!confined) refuse(confined.error().text());
   confinement = *std::move(confined);
@@ -233,16 +246,56 @@ void Service::Parts::confine_process() {
   probe_confinement();
 }
 
-void Service::Parts::open_database(const std::filesystem::path& directory,
-                                   std::span<const Migration> steps) {
+void Service::Parts::open_database(std::span<const Migration> steps) {
+  if (is_on_server()) return open_on_server(steps);
+  open_embedded(scratch.empty() ? configuration.data : scratch);
+  if (const auto migrated = migrate(*database, steps); !migrated) refuse(migrated.error().text());
+}
+
+void Service::Parts::open_embedded(const std::filesystem::path& directory) {
   auto opened = SqliteDatabase::open({.directory = directory,
                                       .executor = io.get_executor(),
                                       .service = name,
                                       .log_partitions = configuration.log_partitions,
                                       .secure_delete = true});
   if (!opened) refuse(opened.error().text());
-  database = *std::move(opened);
-  if (const auto migrated = migrate(*database, steps); !migrated) refuse(migrated.error().text());
+  database = OwnDatabase{*std::move(opened)};
+}
+
+// A service that may not change its schema is refused when a step of it was not run. A command
+// changes nothing, and looks at the schema that is there.
+void Service::Parts::open_on_server(std::span<const Migration> steps) {
+  const bool serves = configuration.command.empty();
+  if (serves && !configuration.migrator_url.empty()) {
+    auto as_migrator = open_schema();
+    if (!as_migrator) refuse(as_migrator.error().text());
+    schema = *std::move(as_migrator);
+    if (const auto migrated = migrate(*schema, steps); !migrated) refuse(migrated.error().text());
+  }
+  auto opened = PostgresDatabase::open(postgres(configuration.database_url));
+  if (!opened) refuse(opened.error().text());
+  database = OwnDatabase{*std::move(opened)};
+  if (!serves) return;
+  if (const auto known = migrate(*database, steps); !known) refuse(known.error().text());
+  const Result<bool> alone = begin_alone(*database);
+  if (!alone) refuse(alone.error().text());
+  if (!*alone) refuse("another instance of this service runs on its database");
+}
+
+PostgresOptions Service::Parts::postgres(const std::string& url) {
+  return {.url = url,
+          .executor = io.get_executor(),
+          .service = name,
+          .log_partitions = configuration.log_partitions};
+}
+
+Result<std::shared_ptr<Database>> Service::Parts::open_schema() {
+  if (schema) return schema;
+  if (configuration.migrator_url.empty())
+    return Error{errors::database_unavailable,
+                 "a table is to be made, and there is no migrator-url"};
+  FREEHOLD_TRY(auto opened, PostgresDatabase::open(postgres(configuration.migrator_url)));
+  return std::shared_ptr<Database>{std::move(opened)};
 }
 
 }  // namespace freehold

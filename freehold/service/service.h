@@ -40,7 +40,8 @@ namespace freehold {
 // As a program it serves, or, with a command, tends to its own data (`order check`, `order rebuild
 // product_replica`, `order parked`, `order parked redrive CONSUMER KEY`, `order rejoin CONSUMER`,
 // `order backup FILE`, `order reference`); a command works on a running service through its own
-// internal routes, and else on the database itself. Anything that is not set up correctly (a flag,
+// internal routes, and else on the database itself. It keeps its data in a directory of its own, or
+// on a PostgreSQL server (`database-url`). Anything that is not set up correctly (a flag,
 // a directory, a port in use, an edited migration) is one line on standard error and exit code 1.
 class Service {
  public:

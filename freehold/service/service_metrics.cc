@@ -8,6 +8,14 @@ namespace {
 
 using enum Metrics::Sort;
 
+// One number of a kind of database; none, if the service's is of the other kind.
+template <class Statistics>
+std::vector<Metrics::Sample> samples_of(const Statistics* statistics,
+                                        std::atomic<std::uint64_t> Statistics::* member) {
+  if (!statistics) return {};
+  return {{{}, static_cast<double>((statistics->*member).load())}};
+}
+
 }  // namespace
 
 void Service::Parts::add_metrics() {
@@ -17,9 +25,8 @@ void Service::Parts::add_metrics() {
 
 void Service::Parts::add_database_metrics() {
   const auto lane = [this](std::atomic<std::uint64_t> LaneStatistics::* member) {
-    return [this, member] {
-      return static_cast<double>((database->lane_statistics().*member).load());
-    };
+    return
+        [this, member] { return static_cast<double>((database.lane_statistics().*member).load()); };
   };
   metrics.add(counter, "freehold_lane_commits_total", "Commits of the writing lane.",
               lane(&LaneStatistics::batches));
@@ -51,11 +58,31 @@ void Service::Parts::add_database_metrics() {
         if (!read) samples.clear();
         return samples;
       });
-  metrics.add(gauge, "freehold_wal_pages", "Pages in the write-ahead log after the last commit.",
-              [this] { return static_cast<double>(database->statistics().wal_pages.load()); });
+  const auto embedded = [this](std::atomic<std::uint64_t> SqliteStatistics::* member) {
+    return [this, member] {
+      return samples_of(database.embedded() ? &database.embedded()->statistics() : nullptr, member);
+    };
+  };
+  metrics.add(gauge, "freehold_wal_pages",
+              "Pages in the write-ahead log after the last commit; of an embedded database.",
+              embedded(&SqliteStatistics::wal_pages));
   metrics.add(counter, "freehold_checkpoints_total",
               "Times that the whole write-ahead log was carried into the file.",
-              [this] { return static_cast<double>(database->statistics().checkpoints.load()); });
+              embedded(&SqliteStatistics::checkpoints));
+  const auto on_server = [this](std::atomic<std::uint64_t> PostgresStatistics::* member) {
+    return [this, member] {
+      return samples_of(database.on_server() ? &database.on_server()->statistics() : nullptr,
+                        member);
+    };
+  };
+  metrics.add(counter, "freehold_database_connections_total",
+              "Connections that were made to the database's server.",
+              on_server(&PostgresStatistics::connections));
+  metrics.add(counter, "freehold_database_commits_unknown_total",
+              "Commits whose answer was lost with the connection to the server.",
+              on_server(&PostgresStatistics::commits_unknown));
+  metrics.add(counter, "freehold_database_commits_found_total", "Of these, found to have happened.",
+              on_server(&PostgresStatistics::commits_found));
   metrics.add(gauge, "freehold_answers_kept", "Answers of idempotent calls that can be repeated.",
               [this] { return static_cast<double>(answers->size()); });
 }

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "freehold/base/clock.h"
-#include "freehold/database/sqlite/sqlite_database.h"
 #include "freehold/events/consumer_loop.h"
 #include "freehold/events/event_log.h"
 #include "freehold/events/http_feed.h"
@@ -30,6 +29,7 @@
 #include "freehold/service/confinement.h"
 #include "freehold/service/metrics.h"
 #include "freehold/service/operator_routes.h"
+#include "freehold/service/own_database.h"
 #include "freehold/service/service.h"
 
 namespace freehold {
@@ -58,10 +58,15 @@ struct Service::Parts {
 
   void confine_process();
   void open_identity();
-  void delete_scratch() const;
+  void delete_scratch();
   [[noreturn]] void refuse(std::string_view why);  // with exit code 1, and nothing left behind
-  // Opens the database of that directory and brings its schema up to date.
-  void open_database(const std::filesystem::path& directory, std::span<const Migration> migrations);
+  // Opens the database and brings its schema up to date.
+  void open_database(std::span<const Migration> migrations);
+  void open_embedded(const std::filesystem::path& directory);
+  void open_on_server(std::span<const Migration> migrations);
+  bool is_on_server() const { return !configuration.database_url.empty(); }
+  PostgresOptions postgres(const std::string& url);
+  Result<std::shared_ptr<Database>> open_schema();
   void add_own_routes();
   void add_metrics();
   void add_database_metrics();
@@ -80,6 +85,7 @@ struct Service::Parts {
   Task<> erase_for_good();
   Task<> checkpoint_states();
   Task<> refresh_issuer_keys();
+  Task<> stay_alone();
   int serve();
 
   const std::string name;
@@ -92,7 +98,8 @@ struct Service::Parts {
   std::unique_ptr<http::Transport> transport;
   std::map<std::string, Neighbour, std::less<>> neighbours;
   std::unique_ptr<http::Peer> issuer;  // of access tokens, asked for its keys
-  std::unique_ptr<SqliteDatabase> database;
+  OwnDatabase database;
+  std::shared_ptr<Database> schema;  // while it is made, on a server: as the migrator
   std::unique_ptr<EventLog> event_log;
   std::unique_ptr<http::RememberedAnswers> answers;
   std::unique_ptr<http::Routes> routes;
@@ -112,6 +119,7 @@ struct Service::Parts {
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
   boost::asio::basic_waitable_timer<SteadyClock> checkpoint{io};
   boost::asio::basic_waitable_timer<SteadyClock> key_refresh{io};
+  boost::asio::basic_waitable_timer<SteadyClock> look_around{io};
   std::filesystem::path scratch;  // of a command that works on a copy; deleted at the end
   bool is_asked_to_stop = false;
   bool is_stopped = false;

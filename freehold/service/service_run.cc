@@ -32,12 +32,12 @@ std::string_view name_of(ConsumerState state) {
   return "stopped";
 }
 
-Task<Result<>> empty_wal(SqliteDatabase* database) {
-  co_return database->truncate_wal();
+Task<Result<>> erase(const OwnDatabase* database) {
+  co_return database->erase_for_good();
 }
 
-Task<Result<>> back_up(SqliteDatabase* database, std::filesystem::path file) {
-  co_return database->backup_to(file);
+Task<Result<>> back_up(const OwnDatabase* database, std::filesystem::path file) {
+  co_return database->back_up_to(file);
 }
 
 Task<Result<>> append_checkpoint(Database* database, std::string family) {
@@ -56,7 +56,7 @@ int Service::Parts::serve() {
   std::error_code ignored;
   std::filesystem::remove_all(configuration.data / checked_copy, ignored);  // of one that died
   if (const auto started = start(); !started) {
-    database->stop();
+    database.stop();
     refuse_to_start(name, started.error().text(), 1);
   }
   boost::asio::signal_set signals{io, SIGTERM, SIGINT};
@@ -72,7 +72,7 @@ int Service::Parts::serve() {
 
   // What was accepted is committed before the process ends; its completions still want a thread.
   blocking->join();
-  database->stop();
+  database.stop();
   guard.reset();
   io.restart();
   io.poll();
@@ -83,6 +83,7 @@ int Service::Parts::serve() {
 }
 
 Result<> Service::Parts::start() {
+  schema.reset();  // all tables are made
   FREEHOLD_TRY(answers->load());
   FREEHOLD_TRY(sagas->start());
   routes->describe_at_openapi_json(name, std::string{program_version});
@@ -96,6 +97,7 @@ Result<> Service::Parts::start() {
   boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
   boost::asio::co_spawn(io, checkpoint_states(), must_not_fail);
   boost::asio::co_spawn(io, refresh_issuer_keys(), must_not_fail);
+  if (is_on_server()) boost::asio::co_spawn(io, stay_alone(), must_not_fail);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -137,7 +139,7 @@ Task<> Service::Parts::checkpoint_states() {
       if (!event.is_state) continue;
       const Result<> appended = co_await boost::asio::co_spawn(
           blocking->get_executor(),
-          append_checkpoint(database.get(), std::string{family_of(event.type)}),
+          append_checkpoint(&*database, std::string{family_of(event.type)}),
           boost::asio::use_awaitable);
       if (!appended)
         record(Severity::warning, "states not checkpointed", {{"why", appended.error().text()}});
@@ -169,15 +171,34 @@ Task<> Service::Parts::erase_for_good() {
     const auto [stopped] =
         co_await erasure.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return;
-    const std::uint64_t commits = database->lane_statistics().batches;
+    const std::uint64_t commits = database.lane_statistics().batches;
     if (commits == emptied_at) continue;
     const Result<> emptied = co_await boost::asio::co_spawn(
-        blocking->get_executor(), empty_wal(database.get()), boost::asio::use_awaitable);
+        blocking->get_executor(), erase(&database), boost::asio::use_awaitable);
     if (emptied)
       emptied_at = commits;
     else
       record(Severity::warning, "deleted data stays for a while",
              {{"why", emptied.error().text()}});
+  }
+}
+
+// A lane that had to connect anew has lost its lock. While the server is away nobody can have it,
+// and for a moment the lane's own last session may, until the server has noticed its end.
+Task<> Service::Parts::stay_alone() {
+  constexpr int looks_max = 5;
+  int looks_in_vain = 0;
+  while (true) {
+    look_around.expires_after(std::chrono::seconds{1});
+    const auto [stopped] =
+        co_await look_around.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (stopped) co_return;
+    const Result<bool> alone = co_await database->write(is_alone);
+    if (alone) looks_in_vain = *alone ? 0 : looks_in_vain + 1;
+    if (looks_in_vain == looks_max) {
+      record(Severity::error, "another instance has taken the database");
+      std::_Exit(1);
+    }
   }
 }
 
@@ -206,6 +227,7 @@ Task<> Service::Parts::stop() {
   erasure.cancel();
   checkpoint.cancel();
   key_refresh.cancel();
+  look_around.cancel();
   is_stopped = true;
 }
 
@@ -287,9 +309,8 @@ Task<Result<>> Service::Parts::act(OperatorRequest request) {
     co_return co_await own->second(request.name);
   if (request.what == "backup") {
     FREEHOLD_CO_TRY(auto file, backup_file(configuration.data, request.name));
-    co_return co_await boost::asio::co_spawn(blocking->get_executor(),
-                                             back_up(database.get(), std::move(file)),
-                                             boost::asio::use_awaitable);
+    co_return co_await boost::asio::co_spawn(
+        blocking->get_executor(), back_up(&database, std::move(file)), boost::asio::use_awaitable);
   }
   if (request.what != "rebuild" && request.what != "rejoin" && request.what != "redrive")
     co_return Error{errors::malformed, "no command '" + request.what + "'; see --help"};

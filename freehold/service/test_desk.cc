@@ -91,7 +91,10 @@ std::vector<Migration> migrations() {
   const char* second = std::getenv("DESK_SECOND_MIGRATION");  // NOLINT(concurrency-mt-unsafe)
   std::vector<Migration> steps{
       {1, "notes", MigrationKind::expand,
-       first ? first : "create table note (id integer primary key, text text not null)"}};
+       first ? first : "create table note (id integer primary key, text text not null)",
+       first ? ""
+             : "create table note (id bigint generated always as identity primary key, "
+               "text text not null)"}};
   if (second) steps.push_back({2, "more", MigrationKind::expand, second});
   return steps;
 }

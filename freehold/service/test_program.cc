@@ -114,6 +114,7 @@ void Program::signal(int number) const {
 int Program::wait_for_end() {
   while (read_more()) {
   }
+  if (output_pipe_ >= 0 || errors_pipe_ >= 0) ::kill(child_, SIGKILL);  // its time was up
   int status = 0;
   ::waitpid(std::exchange(child_, -1), &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

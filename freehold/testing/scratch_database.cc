@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/testing/scratch_database.h"
 
+#include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "freehold/base/id.h"
+#include "freehold/database/postgres/postgres_database.h"
+#include "freehold/database/postgres/scratch_cluster.h"
+#include "freehold/database/sqlite/sqlite_database.h"
 
 namespace freehold {
+
+namespace {
+
+bool is_to_be_on_server() {
+  const char* kind = std::getenv("FREEHOLD_SCRATCH_DATABASE");  // NOLINT(concurrency-mt-unsafe)
+  return kind && std::string_view{kind} == "postgres";
+}
+
+}  // namespace
 
 // In memory where there is such a directory: what is tested with it dies with its process at most.
 std::filesystem::path scratch_root() {
@@ -17,6 +31,7 @@ std::filesystem::path scratch_root() {
 ScratchDatabase::ScratchDatabase()
     : directory_(std::filesystem::temp_directory_path() / ("freehold-" + to_text(make_id_bytes()))),
       is_kept_(false),
+      on_server_(is_to_be_on_server() ? ScratchCluster::shared().create_database() : ""),
       work_(context_.get_executor()),
       thread_([this] { context_.run(); }) {
   open();
@@ -31,28 +46,40 @@ ScratchDatabase::ScratchDatabase(std::filesystem::path directory)
 }
 
 ScratchDatabase::~ScratchDatabase() {
-  database_->stop();
+  stop_();
   work_.reset();
   context_.stop();  // also when a test has left something waiting
   thread_.join();
   database_.reset();
+  if (!on_server_.empty()) ScratchCluster::shared().drop_database(on_server_);
   if (!is_kept_) std::filesystem::remove_all(directory_);
 }
 
 void ScratchDatabase::open() {
-  SqliteOptions options;
-  options.directory = directory_;
-  options.executor = executor();
-  options.service = "scratch";
-  auto opened = SqliteDatabase::open(std::move(options));
-  FREEHOLD_ASSERT(opened, opened.error().text().c_str());
-  database_ = *std::move(opened);
+  const auto keep = [this](auto opened) {
+    FREEHOLD_ASSERT(opened, opened.error().text().c_str());
+    stop_ = [database = opened->get()] { database->stop(); };
+    database_ = *std::move(opened);
+  };
+  if (on_server_.empty()) {
+    SqliteOptions options;
+    options.directory = directory_;
+    options.executor = executor();
+    options.service = "scratch";
+    keep(SqliteDatabase::open(std::move(options)));
+  } else {
+    PostgresOptions options;
+    options.url = ScratchCluster::shared().url(on_server_);
+    options.executor = executor();
+    options.service = "scratch";
+    keep(PostgresDatabase::open(std::move(options)));
+  }
 }
 
 void ScratchDatabase::migrate(std::span<const Migration> migrations) {
   for (const Migration& migration : migrations) {
     const Result<> done = write([&](SqlTransaction& transaction) -> Result<> {
-      transaction.run_script(migration.text);
+      transaction.run_script(migration.text_in(transaction.dialect()));
       return {};
     });
     FREEHOLD_ASSERT(done, done.error().text().c_str());
@@ -60,7 +87,7 @@ void ScratchDatabase::migrate(std::span<const Migration> migrations) {
 }
 
 void ScratchDatabase::reopen() {
-  database_->stop();
+  stop_();
   database_.reset();
   open();
 }

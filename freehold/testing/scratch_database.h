@@ -11,24 +11,26 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "freehold/base/task.h"
+#include "freehold/database/database.h"
 #include "freehold/database/migration.h"
-#include "freehold/database/sqlite/sqlite_database.h"
 
 namespace freehold {
 
 // Where tests make directories that they delete again.
 std::filesystem::path scratch_root();
 
-// A real SQLite database in a directory of its own, with a thread for what it completes and for
-// tasks. Its end deletes the directory, unless the directory was given.
+// A real database, with a thread for what it completes and for tasks: SQLite in a directory of its
+// own, or, if the environment says FREEHOLD_SCRATCH_DATABASE=postgres, a database on a server of
+// this process. Its end deletes what it has made.
 class ScratchDatabase {
  public:
   ScratchDatabase();
-  explicit ScratchDatabase(std::filesystem::path directory);  // kept
+  explicit ScratchDatabase(std::filesystem::path directory);  // SQLite, and kept
   ScratchDatabase(const ScratchDatabase&) = delete;
   ScratchDatabase& operator=(const ScratchDatabase&) = delete;
   ~ScratchDatabase();
@@ -72,10 +74,12 @@ class ScratchDatabase {
 
   const std::filesystem::path directory_;
   const bool is_kept_;
+  const std::string on_server_;  // the database's name there; or none
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
-  std::unique_ptr<SqliteDatabase> database_;
+  std::unique_ptr<Database> database_;
+  std::function<void()> stop_;  // it
 };
 
 }  // namespace freehold

@@ -48,8 +48,6 @@ constexpr Query<OrderRow(OrderId)> row_of{
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1"};
 
-// Pages end by their rows' bytes too, and SQLite is asked for one row after the other. PostgreSQL
-// sends what it is asked for: the most that a page has, and one that tells whether it is the last.
 constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer{
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
                        "total_currency, null as delivery_address, placed_at, settled_at, "
@@ -60,7 +58,7 @@ constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer
                          "total_currency, null as delivery_address, placed_at, settled_at, "
                          "cancelled_at from customer_order where customer_id = $1 "
                          "and id < coalesce($2, '\\xffffffffffffffffffffffffffffffff'::bytea) "
-                         "order by id desc limit 101"}};
+                         "order by id desc"}};
 
 constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
@@ -72,7 +70,7 @@ constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
                          "total_currency, null as delivery_address, placed_at, settled_at, "
                          "cancelled_at from customer_order "
                          "where id < coalesce($1, '\\xffffffffffffffffffffffffffffffff'::bytea) "
-                         "order by id desc limit 101"}};
+                         "order by id desc"}};
 
 constexpr Query<Progress(OrderId)> progress_of{
     locking("select status, cancellation_asked_at from customer_order where id = $1 for update")};

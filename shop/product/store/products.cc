@@ -21,8 +21,6 @@ constexpr Query<ProductView(ProductId)> view_of{
     "on_hand - reserved as available, version "
     "from product join stock on product_id = id where id = $1"};
 
-// Pages end by their rows' bytes too, and SQLite is asked for one row after the other. PostgreSQL
-// sends what it is asked for: the most that a page has, and one that tells whether it is the last.
 constexpr Query<ProductView(std::optional<ProductId>)> page_after{
     Dialects{.sqlite = "select id, sku, name, description, price_amount_minor, price_currency, "
                        "sale, on_hand - reserved as available, version "
@@ -31,7 +29,7 @@ constexpr Query<ProductView(std::optional<ProductId>)> page_after{
              .postgres = "select id, sku, name, description, price_amount_minor, price_currency, "
                          "sale, on_hand - reserved as available, version "
                          "from product join stock on product_id = id where id > "
-                         "coalesce($1, ''::bytea) and sale = 'on_sale' order by id limit 101"}};
+                         "coalesce($1, ''::bytea) and sale = 'on_sale' order by id"}};
 
 // In SQLite numbers are in the order of ids (see insert), and the index is: so it is read from the
 // place where the last page ended, and no further than this one goes. PostgreSQL has no such order;
@@ -49,7 +47,7 @@ constexpr Query<ProductView(std::string_view, std::optional<ProductId>)> found_a
                          "join stock on product_id = p.id where words @@ "
                          "(select string_agg('''' || word || ''':*', ' & ') "
                          "from unnest(words_of($1)) as word)::tsquery "
-                         "and p.id > coalesce($2, ''::bytea) order by p.id limit 101"}};
+                         "and p.id > coalesce($2, ''::bytea) order by p.id"}};
 
 constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
     "select id from product where sku = $1 and id <> $2"};

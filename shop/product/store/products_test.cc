@@ -103,6 +103,25 @@ TEST_F(Products, search_goes_on_behind_any_id) {
   EXPECT_EQ(found("tea", ProductId::make()), Skus{});
 }
 
+TEST_F(Products, search_takes_letters_of_any_script_without_case_and_accents) {
+  add("TEA-1", "Thé vert ÉTÉ");
+  add("TEA-2", "Чай зелёный");
+  add("TEA-3", "緑茶");
+  EXPECT_EQ(found("the"), (Skus{"TEA-1"}));
+  EXPECT_EQ(found("été"), (Skus{"TEA-1"}));
+  EXPECT_EQ(found("чай"), (Skus{"TEA-2"}));
+  EXPECT_EQ(found("ЧАЙ ЗЕЛ"), (Skus{"TEA-2"}));
+  EXPECT_EQ(found("緑"), (Skus{"TEA-3"}));
+  EXPECT_EQ(found("far"), (Skus{"TEA-1", "TEA-2", "TEA-3"}));
+}
+
+TEST_F(Products, search_copes_with_a_word_of_any_length) {
+  const std::string word(5000, 'w');
+  add("LONG", word);
+  EXPECT_EQ(found(word), (Skus{"LONG"}));
+  EXPECT_EQ(found("www"), (Skus{"LONG"}));
+}
+
 TEST_F(Products, search_follows_changes_and_withdrawal) {
   auto tea = add("TEA-1", "Green tea");
   const auto write = [&](const ProductState& product) {

@@ -1,5 +1,6 @@
 -- expand
--- As 0001-accounts-and-sessions.sql, whose words hold here.
+-- As 0001-accounts-and-sessions.sql, whose words hold here. A deleted account stays in the file
+-- until it is vacuumed: at the next look that autovacuum takes.
 create table account (
   id bytea primary key,
   email text not null unique,
@@ -9,7 +10,7 @@ create table account (
   addresses text not null,
   role text not null,
   created_at bigint not null
-);
+) with (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 
 create table session (
   id bytea primary key,
