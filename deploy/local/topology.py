@@ -5,19 +5,27 @@
   DIR/run/supervisord.conf   supervisor's
   DIR/run/nginx/nginx.conf   the gateway's, from shop/gateway/nginx.conf.in
 
-They are made anew at each start and are not to be edited.
+They are made anew at each start and are not to be edited. In the profile `local` each service keeps
+its data in DIR/<service>, in `scale` on PostgreSQL: in a private cluster in DIR/postgres, or on the
+server that is named for it.
 """
 
 import os
 import re
 import shlex
+import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TOPOLOGY = REPOSITORY / "deploy/local/topology.toml"
 NGINX_TEMPLATE = REPOSITORY / "shop/gateway/nginx.conf.in"
+
+sys.path.insert(0, str(REPOSITORY / "deploy/postgres"))
+import roles  # noqa: E402
+
+PROFILES = ("local", "scale")
 
 # Quoting in nginx, supervisor and TOML differs; a directory of these characters is one in all.
 _PLAIN_PATH = re.compile(r"/[\w./ +@=,:~-]*")
@@ -34,6 +42,12 @@ class Place:
     data: Path
     build: Path
     port: int
+    profile: str = "local"
+    database_urls: dict = field(default_factory=dict)  # of services whose server is not ours
+
+    @property
+    def postgres(self):
+        return self.data / "postgres"
 
     @property
     def run(self):
@@ -64,12 +78,13 @@ class Service:
 class Topology:
     address: str
     gateway_offset: int
+    postgres_offset: int
     services: tuple
 
     def port(self, place, name):
-        offset = (self.gateway_offset if name == "gateway" else
-                  next(service.port_offset for service in self.services if service.name == name))
-        return place.port + offset
+        offsets = {"gateway": self.gateway_offset, "postgres": self.postgres_offset,
+                   **{service.name: service.port_offset for service in self.services}}
+        return place.port + offsets[name]
 
     def host(self, place, name):
         return f"{self.address}:{self.port(place, name)}"
@@ -84,7 +99,8 @@ def read(path=TOPOLOGY):
                 Service(name, row["port_offset"], tuple(row["peers"]), tuple(row["callers"]),
                         tuple(row["routes"]), row.get("retention_days", 7))
                 for name, row in table["services"].items())
-            topology = Topology(table["address"], table["gateway"]["port_offset"], services)
+            topology = Topology(table["address"], table["gateway"]["port_offset"],
+                                table["postgres"]["port_offset"], services)
         except tomllib.TOMLDecodeError as error:
             raise TopologyError(f"{path}: {error}") from error
         except KeyError as error:
@@ -95,7 +111,8 @@ def read(path=TOPOLOGY):
 
 def _check(topology, path):
     names = {service.name for service in topology.services}
-    offsets = [topology.gateway_offset] + [service.port_offset for service in topology.services]
+    offsets = [topology.gateway_offset, topology.postgres_offset,
+               *(service.port_offset for service in topology.services)]
     routes = [route for service in topology.services for route in service.routes]
     if len(set(offsets)) < len(offsets):
         raise TopologyError(f"{path}: two of them have one port_offset")
@@ -124,6 +141,12 @@ def check_place(place):
                             f"{_SOCKET_PATH_MAX - len('/run/supervisor.sock')} characters")
 
 
+def has_cluster(topology, place):
+    """Whether a private cluster is to run: some service has its database in it."""
+    return place.profile == "scale" and any(
+        service.name not in place.database_urls for service in topology.services)
+
+
 def generate(topology, place, nginx="/usr/sbin/nginx"):
     """Writes all configurations for this place."""
     (place.run / "nginx").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,7 +166,20 @@ def service_toml(topology, place, service):
             f'port = {topology.port(place, service.name)}\n'
             f'callers = [{callers}]\n'
             f'retention-days = {service.retention_days}\n'
+            f'{_database(topology, place, service.name)}'
             f'\n[peers]\n{peers}')
+
+
+def _database(topology, place, service):
+    """Where the service keeps its data, if not in its own directory."""
+    if place.profile != "scale":
+        return ""
+    if service in place.database_urls:
+        return f'database-url = "{place.database_urls[service]}"\n'
+    where = (topology.address, topology.port(place, "postgres"), service)
+    credentials = place.postgres / "credentials"
+    return (f'database-url = "{roles.conninfo(*where, "application", credentials)}"\n'
+            f'migrator-url = "{roles.conninfo(*where, "migrator", credentials)}"\n')
 
 
 def supervisord_conf(topology, place, nginx):
@@ -174,22 +210,30 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl = unix://{place.run / "supervisor.sock"}
 """]
+    if has_cluster(topology, place):
+        parts.append(_program(place, "postgres", 0, "INT", [
+            str(REPOSITORY / "deploy/postgres/cluster"), "--port",
+            str(topology.port(place, "postgres")), str(place.postgres)]))
+    # Until there is a server, a service that is started ends: the shop starts them then.
+    waits = has_cluster(topology, place)
     for order, service in enumerate(topology.services, 1):
         parts.append(_program(place, service.name, order, "TERM", [
-            str(place.program(service.name)), "--config", str(place.configuration(service.name))]))
+            str(place.program(service.name)), "--config", str(place.configuration(service.name))],
+            waits))
     parts.append(_program(place, "gateway", len(topology.services) + 1, "QUIT", [
         nginx, "-p", str(place.run / "nginx"), "-c", str(place.run / "nginx/nginx.conf"),
-        "-e", "stderr", "-g", "daemon off;"]))
+        "-e", "stderr", "-g", "daemon off;"], waits))
     return "\n".join(parts)
 
 
-def _program(place, name, order, stop_signal, command):
+def _program(place, name, order, stop_signal, command, waits=False):
     # Whatever ends supervisor, a kill -9 included, ends its programs too.
     command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", *command]
     return f"""\
 [program:{name}]
 command = {shlex.join(command)}
 priority = {order}
+autostart = {str(not waits).lower()}
 autorestart = true
 startsecs = 0
 stopsignal = {stop_signal}

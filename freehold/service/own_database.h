@@ -30,8 +30,9 @@ class OwnDatabase {
   const LaneStatistics& lane_statistics() const;
   // Copies the database into a new file. Blocks. Refused on a server: pg_dump does that there.
   Result<> back_up_to(const std::filesystem::path& file) const;
-  // Afterwards what was deleted is in no file any more. Blocks. A server sees to that by itself:
-  // the tables with personal data are vacuumed whenever a row of them has died.
+  // Afterwards what was deleted is in no file any more. Blocks. On a server there is nothing to do:
+  // it vacuums the tables with personal data when a row of them has died; the bytes of that row go
+  // from its files when their place is written over.
   Result<> erase_for_good() const;
   void stop();
 

@@ -3,6 +3,7 @@
 
 import atexit
 import functools
+import os
 import unittest
 
 from system_tests.running.api import customer_of, expect
@@ -12,7 +13,7 @@ from system_tests.running.whole_shop import WholeShop, make_product
 
 @functools.cache
 def the_shop():
-    shop = WholeShop()
+    shop = WholeShop(os.environ.get("FREEHOLD_PROFILE", "local"))
     atexit.register(shop.stop)
     return shop
 

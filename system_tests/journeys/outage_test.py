@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One service is down, and takes nobody with it: invariant 10."""
 
+import json
 import time
 
 from system_tests.journeys.journey import Journey
@@ -20,9 +21,15 @@ class Outage(Journey):
         """A product with 10 units left, of which the order service has its own copy. It catches up
         by itself after an outage before this one."""
         product = self.product(11)
+        until(self.copies_products, "the order service reads the product service again")
         until(lambda: self.customer.place([(product, 1)], wait_s=20).status == 201,
               "the order service knows the product")
         return product
+
+    def copies_products(self):
+        view = json.loads(self.shop.command("order", "parked"))
+        return any(consumer["name"] == "product_replica@product" and consumer["lag"] == 0
+                   and consumer["state"] == "running" for consumer in view["consumers"])
 
     def assert_prompt(self, request):
         """The answers of some requests, the fastest of which came within the promised time."""

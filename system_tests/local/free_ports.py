@@ -4,10 +4,10 @@
 import random
 import socket
 
-SERVICES_AND_GATEWAY = 4
+OF_A_SHOP = 5  # gateway, services, PostgreSQL
 
 
-def first_of_free_ports(count=SERVICES_AND_GATEWAY):
+def first_of_free_ports(count=OF_A_SHOP):
     """The first of `count` neighbouring ports on loopback where nobody listens, below those that
     the kernel gives to connections."""
     for _ in range(200):

@@ -140,11 +140,11 @@ class NoStart(ShopTest):
         shop = module_of_shop()
         for name, value in (("ECHO_MODULE", "/nowhere"),):
             with mock.patch.object(shop, name, value), self.assertRaises(shop.CannotRun) as raised:
-                shop.check_packages()
+                shop.check_packages(topology.read(), self.place)
             self.assertIn("libnginx-mod-http-echo is missing", str(raised.exception))
         with mock.patch("shutil.which", return_value=None), \
                 self.assertRaises(shop.CannotRun) as raised:
-            shop.check_packages()
+            shop.check_packages(topology.read(), self.place)
         self.assertIn("nginx-light is missing", str(raised.exception))
 
     def test_a_missing_program_is_named(self):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import tomllib
 import unittest
+import urllib.parse
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -66,6 +67,10 @@ class Generated(unittest.TestCase):
                 self.assertEqual(made[section]["startsecs"], "0", section)
                 self.assertEqual(made[section]["autorestart"], "true", section)
 
+    def test_in_the_local_profile_nobody_hears_of_a_server(self):
+        self.assertNotIn("database-url", self.service("order"))
+        self.assertNotIn("program:postgres", (self.place.run / "supervisord.conf").read_text())
+
     def test_nginx_accepts_its_configuration(self):
         tried = subprocess.run(
             [NGINX, "-t", "-p", str(self.place.run / "nginx"), "-e", "stderr",
@@ -78,6 +83,57 @@ class Generated(unittest.TestCase):
             words = line.split("#")[0].split(maxsplit=1)
             if words and (words[0] in ("pid", "access_log") or words[0].endswith("_temp_path")):
                 self.assertTrue(words[1].startswith(f'"{self.place.data}/'), line)
+
+
+class Scale(unittest.TestCase):
+    """The profile in which PostgreSQL keeps the services' data."""
+
+    def generate(self, database_urls=None):
+        scratch = tempfile.TemporaryDirectory(prefix="freehold topology ")
+        self.addCleanup(scratch.cleanup)
+        self.place = topology.Place(Path(scratch.name) / "shop", Path("/build"), 9000, "scale",
+                                    database_urls or {})
+        self.place.logs.mkdir(parents=True)
+        topology.generate(topology.read(), self.place)
+        self.made = configparser.RawConfigParser()
+        self.made.read(self.place.run / "supervisord.conf")
+
+    def service(self, name):
+        return tomllib.loads(self.place.configuration(name).read_text())
+
+    def test_each_service_has_its_own_roles_on_the_private_cluster(self):
+        self.generate()
+        for name in ("product", "order", "user"):
+            for key, role in (("database-url", "application"), ("migrator-url", "migrator")):
+                url = urllib.parse.urlsplit(self.service(name)[key])
+                self.assertEqual((url.username, url.port, url.path),
+                                 (f"{name}_{role}", 9004, f"/{name}"))
+                credentials = self.place.data / "postgres/credentials"
+                self.assertEqual(urllib.parse.parse_qs(url.query)["passfile"],
+                                 [str(credentials / f"{name}_{role}.pgpass")])
+
+    def test_the_cluster_starts_first_and_the_rest_when_it_is_there(self):
+        self.generate()
+        programs = {section.removeprefix("program:"): self.made[section]
+                    for section in self.made.sections() if section.startswith("program:")}
+        self.assertEqual(sorted(programs, key=lambda name: int(programs[name]["priority"])),
+                         ["postgres", "product", "order", "user", "gateway"])
+        self.assertEqual({name: program["autostart"] for name, program in programs.items()},
+                         {"postgres": "true", "product": "false", "order": "false",
+                          "user": "false", "gateway": "false"})
+        self.assertEqual(programs["postgres"]["stopsignal"], "INT")
+
+    def test_a_server_that_is_there_is_used_as_it_is(self):
+        url = "postgresql://order_application@10.0.0.1/order?passfile=/p"
+        self.generate({"order": url})
+        self.assertEqual(self.service("order")["database-url"], url)
+        self.assertNotIn("migrator-url", self.service("order"))
+        self.assertIn("9004", self.service("user")["database-url"])
+
+    def test_without_a_service_on_it_there_is_no_cluster(self):
+        self.generate(dict.fromkeys(("order", "product", "user"), "postgresql://a@b/c"))
+        self.assertNotIn("program:postgres", self.made.sections())
+        self.assertEqual(self.made["program:order"]["autostart"], "true")
 
 
 class Refused(unittest.TestCase):

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from system_tests.running.api import Api, Unanswered, expect, new_key
 from system_tests.running.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(REPOSITORY / "deploy/postgres"))
+import cluster as deployed  # noqa: E402
+
 BUILD = Path(os.environ.get("FREEHOLD_BUILD", REPOSITORY / "build/test"))
 ERASE_WITHIN_S = 2  # in place of half an hour
 READY_WITHIN_S = 120
@@ -23,12 +27,15 @@ STOPPED_WITHIN_S = 60
 class WholeShop:
     """A shop that is open. Its data directory goes away with it."""
 
-    def __init__(self):
+    def __init__(self, profile="local"):
         self._scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
+        os.chmod(self._scratch.name, 0o711)  # as root, PostgreSQL runs as another user
+        self.profile = profile
         self.data = Path(self._scratch.name) / "data"
         self.port = first_of_free_ports()
         self._process = subprocess.Popen(
-            [REPOSITORY / "run", "shop", "--data", self.data, "--port", str(self.port)],
+            [REPOSITORY / "run", "shop", "--data", self.data, "--port", str(self.port),
+             "--profile", profile],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={**os.environ, "FREEHOLD_BUILD": str(BUILD),
                  "FREEHOLD_ERASE_WITHIN_S": str(ERASE_WITHIN_S)})
@@ -48,7 +55,8 @@ class WholeShop:
         self._scratch.cleanup()
 
     def port_of(self, service):
-        return self.port + {"gateway": 0, "product": 1, "order": 2, "user": 3}[service]
+        return self.port + {"gateway": 0, "product": 1, "order": 2, "user": 3,
+                            "postgres": 4}[service]
 
     def log_in(self, role):
         """One of the demo's people, `admin` or `customer`, logged in at the gateway."""
@@ -72,6 +80,25 @@ class WholeShop:
         if done.returncode != 0:
             raise AssertionError(f"{service} {words}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def change(self, service, statement):
+        """Changes rows of a service behind its back; AssertionError if there are none."""
+        if self.profile == "scale":
+            changed = self.cluster().server().run(
+                f"\\connect {service}\nwith changed as ({statement} returning 1) "
+                "select count(*) from changed")
+        else:
+            self.stop_service(service)
+            with sqlite3.connect(self.data / service / "database.sqlite") as database:
+                changed = database.execute(statement).rowcount
+            database.close()
+            self.start_service(service)
+        if int(changed) < 1:
+            raise AssertionError(f"no row was changed: {statement}")
+
+    def cluster(self):
+        """The private cluster of the profile `scale`."""
+        return deployed.Cluster(self.data / "postgres", self.port_of("postgres"))
 
     def _supervisorctl(self, *words):
         subprocess.run([sys.executable, "/usr/bin/supervisorctl", "-c",
