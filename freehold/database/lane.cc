@@ -332,6 +332,15 @@ void Lane::commit() {
   transaction_.commit();
   statistics_.commit_ns += static_cast<std::uint64_t>((SteadyClock::now() - start).count());
   FREEHOLD_CRASH_POINT("lane.after_commit");
+  // What failed here would be taken for a failed commit, and all of it done a second time.
+  try {
+    note_committed(has_events);
+  } catch (const std::exception& exception) {
+    FREEHOLD_ASSERT(false, exception.what());
+  }
+}
+
+void Lane::note_committed(bool has_events) {
   const std::vector<StoredEvent> events =
       has_events ? transaction_.books().sealed() : std::vector<StoredEvent>{};
   ++statistics_.batches;

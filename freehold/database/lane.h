@@ -144,6 +144,7 @@ class Lane {
   void run_body(Entry& entry);
   void check_open();
   void commit();
+  void note_committed(bool has_events);
   void take_committed();
   void undo();
   Run end_failed(Entries batch, const Error& failed, bool has_begun);

@@ -277,19 +277,20 @@ TEST_F(IdempotentCallTest, where_no_more_keys_fit_new_ones_are_refused_and_none_
   served_.routes().remember_answers_in(*answers_);
 }
 
-TEST_F(IdempotentCallTest, a_key_whose_commit_is_unknown_stays_taken) {
+TEST_F(IdempotentCallTest, a_key_whose_commit_is_unknown_stays_taken_until_it_is_known) {
   StoredAnswer replay;
   const auto claim = [&] {
     return served_.run(answers_->claim("user ann POST /x", "key-1", 7, deadline_in(1s), &replay));
   };
-  {
-    const auto held = claim();
-    ASSERT_TRUE(held);
-    (*held)->failed(errors::commit_unknown);
-  }
+  auto first = claim();
+  ASSERT_TRUE(first);
+  auto held = *std::move(first);  // as by what would follow the commit
+  held->failed(errors::commit_unknown);
   const auto second = claim();
   ASSERT_FALSE(second);
   EXPECT_TRUE(second.error().is(errors::commit_unknown));
+  held.reset();  // the commit never was
+  EXPECT_TRUE(claim());
 }
 
 TEST_F(IdempotentCallTest, a_claim_that_ends_without_a_commit_frees_its_key) {

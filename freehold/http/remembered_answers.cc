@@ -145,17 +145,19 @@ void RememberedAnswers::failed(const KeyClaim& claim, const Error& error) {
   if (!error.is(errors::commit_unknown)) return;
   {
     const std::scoped_lock lock{mutex_};
-    running_[claim.hash_].state = State::unknown;
+    const auto place = running_.find(claim.hash_);
+    if (place != running_.end()) place->second.state = State::unknown;
   }
   released_.changed(std::to_string(claim.hash_));
 }
 
-// A claim that ends while its key is still running has had no effect.
+// A claim that ends and was not committed has had no effect: an unknown commit holds the claim, in
+// what would follow it, until it is known.
 void RememberedAnswers::release(const KeyClaim& claim) {
   {
     const std::scoped_lock lock{mutex_};
     const auto place = running_.find(claim.hash_);
-    if (place == running_.end() || place->second.state != State::running) return;
+    if (place == running_.end()) return;
     running_.erase(place);
   }
   released_.changed(std::to_string(claim.hash_));

@@ -53,6 +53,7 @@ void CallerAuthentication::believe(std::string issuer, std::string audience, Dat
   const auto read = database.read_now(
       [&](SqlTransaction& transaction) { kept = transaction.books().document(keys_document); });
   if (!read || !kept) return;
+  is_kept_ = true;
   if (const auto adopted = verifier_->adopt(*kept); !adopted)
     record(Severity::warning, "kept issuer keys are unusable", {{"why", adopted.error().text()}});
 }
@@ -97,7 +98,7 @@ Task<Result<>> CallerAuthentication::fetch_keys() {
     record(Severity::warning, "issuer keys not fetched", {{"why", fetched.error().text()}});
     co_return fetched.error();
   }
-  if (*fetched == verifier_->document()) co_return Result<>{};
+  if (*fetched == verifier_->document() && is_kept_) co_return Result<>{};
   if (const auto adopted = verifier_->adopt(*fetched); !adopted) {
     record(Severity::warning, "issuer keys not usable", {{"why", adopted.error().text()}});
     co_return adopted.error();
@@ -105,7 +106,8 @@ Task<Result<>> CallerAuthentication::fetch_keys() {
   const auto kept = co_await database_->write([text = *fetched](SqlTransaction& transaction) {
     transaction.books().put_document(keys_document, text);
   });
-  if (!kept) record(Severity::warning, "issuer keys not kept", {{"why", kept.error().text()}});
+  is_kept_ = kept.has_value();
+  if (!is_kept_) record(Severity::warning, "issuer keys not kept", {{"why", kept.error().text()}});
   co_return Result<>{};
 }
 

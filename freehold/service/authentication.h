@@ -50,6 +50,7 @@ class CallerAuthentication final : public http::Authenticator {
   Database* database_ = nullptr;
   FetchKeys fetch_;
   bool is_fetching_ = false;
+  bool is_kept_ = false;  // what was adopted last, in the database
   boost::asio::basic_waitable_timer<SteadyClock> fetched_;  // cancelled when a fetch is over
 };
 

@@ -39,7 +39,7 @@ sqlite3_file* real(sqlite3_file* file) {
   return File::of(file).real();
 }
 
-// What cannot be written is dropped: its commit fails, and the next one begins in its place.
+// What cannot be written is dropped: its transaction fails, and the next one begins in its place.
 int write_out(sqlite3_file* file) {
   Gathered& gathered = *File::of(file).gathered;
   if (gathered.bytes.empty()) return SQLITE_OK;
@@ -57,6 +57,13 @@ int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 at
   const char* const first = static_cast<const char*>(bytes);
   gathered.bytes.insert(gathered.bytes.end(), first, first + size);
   return SQLITE_OK;
+}
+
+// A plain SQLITE_FULL of a read undoes one statement only, and the transaction would go on without
+// the pages that were dropped; this error undoes all of it.
+int read_file(sqlite3_file* file, void* bytes, int size, sqlite3_int64 at) {
+  if (write_out(file) != SQLITE_OK) return SQLITE_IOERR_WRITE;
+  return real(file)->pMethods->xRead(real(file), bytes, size, at);
 }
 
 int close_file(sqlite3_file* file) {
@@ -81,7 +88,7 @@ using Methods = sqlite3_io_methods;
 constexpr Methods methods{
     .iVersion = 1,
     .xClose = close_file,
-    .xRead = after_writing<&Methods::xRead, void*, int, sqlite3_int64>,
+    .xRead = read_file,
     .xWrite = write_file,
     .xTruncate = after_writing<&Methods::xTruncate, sqlite3_int64>,
     .xSync = after_writing<&Methods::xSync, int>,

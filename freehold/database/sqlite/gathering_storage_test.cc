@@ -85,5 +85,33 @@ TEST_F(GatheringStorage, forgets_what_could_not_be_written) {
   EXPECT_EQ(reader.word("pragma integrity_check"), "ok");
 }
 
+// A read that fails because of it must not pass for a statement that failed: the pages are gone.
+TEST_F(GatheringStorage, undoes_the_whole_transaction_whose_pages_could_not_be_written) {
+  int undone = 0;
+  for (int rows = 20; rows <= 200; rows += 4) {
+    storage_.on_write = nullptr;
+    SqliteConnection writer = open(false, 40);  // a cache of ten pages: others go to the log early
+    writer.run("create table if not exists t (n integer primary key, bytes blob); delete from t");
+    writer.run("begin");
+    writer.run("with recursive n(i) as (select 1 union all select i + 1 from n where i < " +
+               std::to_string(rows) + ") insert into t select i, randomblob(1500) from n");
+    storage_.on_write = [](std::string_view, std::int64_t) { return 13; };  // SQLITE_FULL
+    try {
+      writer.run("savepoint s; update t set bytes = randomblob(1500)");
+    } catch (const DatabaseFault&) {
+      storage_.on_write = nullptr;
+      if (!writer.in_transaction()) {
+        ++undone;
+        continue;
+      }
+      writer.run("rollback to s");
+    }
+    storage_.on_write = nullptr;
+    writer.run("commit");
+    EXPECT_EQ(open(true).word("pragma integrity_check"), "ok") << rows << " rows";
+  }
+  EXPECT_GT(undone, 0);
+}
+
 }  // namespace
 }  // namespace freehold

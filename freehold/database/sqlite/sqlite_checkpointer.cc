@@ -61,6 +61,7 @@ void SqliteCheckpointer::carry_remainder() {
   } catch (const DatabaseFault& fault) {
     record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
   }
+  readers_.drop_snapshots();  // those of reads meanwhile, which would keep the log from its start
   committed_ = false;
   next_due_ = last_pages_ + pages_due_ / 4;
 }
