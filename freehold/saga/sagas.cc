@@ -223,10 +223,11 @@ void Sagas::take_set_aside(SqlTransaction& transaction, const Delivery& delivery
 Task<Result<std::size_t>> Sagas::fire_due() {
   std::size_t fired = 0;
   for (;;) {
-    FREEHOLD_CO_TRY(const auto timers, co_await parts_->runner->fire_timers());
+    const auto timers = co_await parts_->runner->fire_timers();
     FREEHOLD_CO_TRY(const auto attempts, co_await parts_->runner->try_again());
-    fired += timers + attempts;
-    if (timers + attempts == 0) co_return fired;
+    if (!timers) co_return timers.error();
+    fired += *timers + attempts;
+    if (*timers + attempts == 0) co_return fired;
   }
 }
 

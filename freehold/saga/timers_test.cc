@@ -88,6 +88,19 @@ TEST_F(TimersTest, a_start_fires_what_came_due_while_the_service_was_down) {
   database_.run(sagas_.stop());
 }
 
+TEST_F(TimersTest, a_saga_that_cannot_be_read_stops_no_other) {
+  start("unreadable", 1ms);
+  start("sound", 1ms);
+  ASSERT_TRUE(database_.write([](SqlTransaction& transaction) -> Result<> {
+    transaction.run_script(
+        "update freehold_saga set journal = '[{' where id = 'nap.v1/unreadable'");
+    return {};
+  }));
+  ASSERT_TRUE(sagas_.start());
+  EXPECT_TRUE(are_sent(1, 30s));
+  database_.run(sagas_.stop());
+}
+
 TEST_F(TimersTest, nothing_is_fired_after_a_stop_and_a_stop_twice_is_one) {
   ASSERT_TRUE(sagas_.start());
   database_.run(sagas_.stop());

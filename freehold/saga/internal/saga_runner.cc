@@ -161,19 +161,33 @@ void SagaRunner::fire(SqlTransaction& transaction, const std::string& id) {
     go_on(transaction, *saga, StepState::refused, error_to_json(errors::deadline_exceeded));
 }
 
+// Together, and one by one when that fails: a saga that cannot be read stops no other's timer.
 Task<Result<std::size_t>> SagaRunner::fire_timers() {
-  FREEHOLD_CO_TRY(auto due, co_await database_.read([](SqlTransaction& transaction) {
+  FREEHOLD_CO_TRY(const auto due, co_await database_.read([](SqlTransaction& transaction) {
     return transaction.books().due_sagas(now(), timers_at_once);
   }));
-  const std::size_t count = due.size();
-  if (count == 0) co_return count;
-  FREEHOLD_CO_TRY(co_await run_in_lane(
+  if (due.empty()) co_return due.size();
+  const Result<> together = co_await fire(due);
+  if (together) co_return due.size();
+  if (!together.error().is(errors::internal)) co_return together.error();  // of the environment
+  Result<std::size_t> fired = due.size();
+  for (const std::string& id : due) {
+    const Result<> done = co_await fire({id});
+    if (done) continue;
+    record(Severity::error, "saga's timer cannot be fired",
+           {{"saga", id}, {"why", done.error().text()}});
+    fired = done.error();
+  }
+  co_return fired;
+}
+
+Task<Result<>> SagaRunner::fire(std::vector<std::string> due) {
+  co_return co_await run_in_lane(
       &database_, Urgency::consumer,
       [self = shared_from_this(), due = std::move(due)](SqlTransaction& transaction) -> Result<> {
         for (const std::string& id : due) self->fire(transaction, id);
         return {};
-      }));
-  co_return count;
+      });
 }
 
 Task<Result<std::optional<Time>>> SagaRunner::next_due() const {

@@ -54,7 +54,8 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   void take_reply(SqlTransaction& transaction, const Delivery& delivery);
   void take_set_aside(SqlTransaction& transaction, const Delivery& delivery);
 
-  // Ends the steps whose time is up and resumes their sagas, together. Returns how many.
+  // Ends the steps whose time is up and resumes their sagas. Returns how many; fails, the others
+  // being fired, when one cannot be.
   Task<Result<std::size_t>> fire_timers();
   // Tries what is due of the resumes that failed, each by itself. Returns how many.
   Task<Result<std::size_t>> try_again();
@@ -71,6 +72,7 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   // Ends the step if it waits, and lets its saga go on; else keeps the outcome as late.
   void wake(SqlTransaction& transaction, std::string_view saga, int step, StepState state,
             std::string_view outcome);
+  Task<Result<>> fire(std::vector<std::string> due);
   void fire(SqlTransaction& transaction, const std::string& saga);
   // Ends the waiting step; the saga goes on now or, when that must be noted first, soon.
   void go_on(SqlTransaction& transaction, SagaRecord& saga, StepState state,

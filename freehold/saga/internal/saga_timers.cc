@@ -84,9 +84,10 @@ Task<Result<Time>> SagaTimers::try_to_fire_all() {
 // Fires what is due, until nothing is; returns when the next one will be.
 Task<Result<Time>> SagaTimers::fire_all() {
   while (!stopping_) {
-    FREEHOLD_CO_TRY(const auto fired, co_await runner_->fire_timers());
+    const auto fired = co_await runner_->fire_timers();
     FREEHOLD_CO_TRY(const auto tried, co_await runner_->try_again());
-    if (fired + tried == 0) break;
+    if (!fired) co_return fired.error();
+    if (*fired + tried == 0) break;
   }
   FREEHOLD_CO_TRY(const auto next, co_await runner_->next_due());
   co_return next.value_or(Time::max());
