@@ -18,7 +18,9 @@ Result<> check_media_type(const Request& request) {
   const bool is_json =
       equal_without_case(type, "application/json") ||
       (type.size() > 5 && equal_without_case(type.substr(type.size() - 5), "+json"));
-  if (is_json) return {};
+  // What `curl -d` and others call any body when nobody tells them what it is.
+  const bool says_nothing = equal_without_case(type, "application/x-www-form-urlencoded");
+  if (is_json || says_nothing) return {};
   return Error{errors::unsupported_media_type, "Content-Type: application/json is expected"};
 }
 

@@ -199,12 +199,12 @@ TEST_F(RoutesTest, a_body_that_says_it_is_no_json_is_not_read) {
     return client.ask(request("PUT", item, type, R"({"name":"chair","colour":"red"})"));
   };
   for (const char* type : {"", "Content-Type: application/json\r\n",
+                           "Content-Type: application/x-www-form-urlencoded\r\n",
                            "Content-Type: Application/JSON; charset=utf-8\r\n",
                            "Content-Type: application/merge-patch+json\r\n"})
     EXPECT_EQ(put(type).status, 201) << type;
-  for (const char* type :
-       {"Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n",
-        "Content-Type: application/jsonp\r\n"}) {
+  for (const char* type : {"Content-Type: text/plain\r\n", "Content-Type: multipart/form-data\r\n",
+                           "Content-Type: application/jsonp\r\n"}) {
     const RawAnswer refused = put(type);
     EXPECT_EQ(refused.status, 415) << type;
     EXPECT_THAT(refused.body, HasSubstr("unsupported_media_type"));

@@ -19,7 +19,7 @@ namespace freehold::http::internal {
 
 bool takes_body(Method method);
 // A body that says what it is must say JSON (RFC 8259; RFC 6839, +json). Refused:
-// unsupported_media_type. So no page of another site can send one without being asked first.
+// unsupported_media_type.
 Result<> check_media_type(const Request& request);
 Error unknown_query_parameter(std::string_view name);
 Error repeated_query_parameter(std::string_view name);
