@@ -41,15 +41,4 @@ class OwnDatabase {
   std::unique_ptr<PostgresDatabase> on_server_;
 };
 
-// One instance of a service at a time works on a database: it alone knows, in memory, which
-// idempotent calls were answered, and the tail of the log. A directory's lock sees to that; on a
-// server it is a lock of the lane's own session, which ends with the connection and is taken again
-// on the next one. In a transaction of the lane: takes it, or finds it held; false: another
-// instance has it.
-bool is_alone(SqlTransaction& transaction);
-
-// The same, before anything is served: waits a little for the session of an instance that has just
-// ended, which the server may not have noticed yet. Fails as the database does.
-Result<bool> begin_alone(Database& on_server);
-
 }  // namespace freehold

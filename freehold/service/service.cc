@@ -272,14 +272,13 @@ void Service::Parts::open_on_server(std::span<const Migration> steps) {
     schema = *std::move(as_migrator);
     if (const auto migrated = migrate(*schema, steps); !migrated) refuse(migrated.error().text());
   }
-  auto opened = PostgresDatabase::open(postgres(configuration.database_url));
+  PostgresOptions options = postgres(configuration.database_url);
+  options.alone = serves;
+  auto opened = PostgresDatabase::open(std::move(options));
   if (!opened) refuse(opened.error().text());
   database = OwnDatabase{*std::move(opened)};
   if (!serves) return;
   if (const auto known = migrate(*database, steps); !known) refuse(known.error().text());
-  const Result<bool> alone = begin_alone(*database);
-  if (!alone) refuse(alone.error().text());
-  if (!*alone) refuse("another instance of this service runs on its database");
 }
 
 PostgresOptions Service::Parts::postgres(const std::string& url) {

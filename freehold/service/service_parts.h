@@ -85,7 +85,7 @@ struct Service::Parts {
   Task<> erase_for_good();
   Task<> checkpoint_states();
   Task<> refresh_issuer_keys();
-  Task<> stay_alone();
+  Task<> end_when_kept_out();
   int serve();
 
   const std::string name;

@@ -97,7 +97,7 @@ Result<> Service::Parts::start() {
   boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
   boost::asio::co_spawn(io, checkpoint_states(), must_not_fail);
   boost::asio::co_spawn(io, refresh_issuer_keys(), must_not_fail);
-  if (is_on_server()) boost::asio::co_spawn(io, stay_alone(), must_not_fail);
+  if (is_on_server()) boost::asio::co_spawn(io, end_when_kept_out(), must_not_fail);
   const ConsumerOptions options{.retry_first =
                                     std::chrono::milliseconds{configuration.consumer_retry_ms}};
   for (Consumer& consumer : consumers) {
@@ -183,9 +183,11 @@ Task<> Service::Parts::erase_for_good() {
   }
 }
 
-// A lane that had to connect anew has lost its lock. While the server is away nobody can have it,
-// and for a moment the lane's own last session may, until the server has noticed its end.
-Task<> Service::Parts::stay_alone() {
+// One instance of a service at a time works on a database: it alone knows, in memory, which
+// idempotent calls were answered, and the tail of the log. A lane that had to connect anew writes
+// nothing while another session has its lock: for a moment its own last one may, until the server
+// has noticed its end. After that it is another instance, and this one is of no use any more.
+Task<> Service::Parts::end_when_kept_out() {
   constexpr int looks_max = 5;
   int looks_in_vain = 0;
   while (true) {
@@ -193,8 +195,11 @@ Task<> Service::Parts::stay_alone() {
     const auto [stopped] =
         co_await look_around.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return;
-    const Result<bool> alone = co_await database->write(is_alone);
-    if (alone) looks_in_vain = *alone ? 0 : looks_in_vain + 1;
+    const Result<> written = co_await database->write([](SqlTransaction&) {});
+    if (written)
+      looks_in_vain = 0;
+    else if (database.on_server()->statistics().is_kept_out)
+      ++looks_in_vain;
     if (looks_in_vain == looks_max) {
       record(Severity::error, "another instance has taken the database");
       std::_Exit(1);

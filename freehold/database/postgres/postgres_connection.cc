@@ -34,6 +34,9 @@ constexpr std::string_view read_settings =
     "set default_transaction_isolation = 'repeatable read'; "
     "set default_transaction_read_only = on; set statement_timeout = '1s'";
 
+constexpr std::string_view try_to_lock = "select pg_try_advisory_lock(1718773096, 1) as is_locked";
+constexpr std::string_view wait_for_lock = "select pg_advisory_lock(1718773096, 1)";
+
 // A hint need not be on disk.
 constexpr std::string_view hint_settings = "set synchronous_commit = off";
 
@@ -265,6 +268,19 @@ void PostgresConnection::check_server() {
                 "the server has synchronous_commit off or local: it would acknowledge what it may "
                 "lose; set it on");
   settings.reset();
+}
+
+bool PostgresConnection::try_to_lock_database(bool waits) {
+  try {
+    if (waits) statement(wait_for_lock).execute();
+  } catch (const DatabaseFault&) {
+    roll_back();
+  }
+  PostgresStatement& lock = statement(try_to_lock);
+  FREEHOLD_ASSERT(lock.next(), "a select of values has a row");
+  const bool is_locked = lock.integer(0) != 0;
+  lock.reset();
+  return is_locked;
 }
 
 std::string PostgresConnection::server_process() {

@@ -42,6 +42,9 @@ class PostgresConnection {
   // Refuses, with database_unavailable and a sentence, a server on which a commit may be lost, and
   // one that does not commit at all.
   void check_server();
+  // Takes the lock that one instance of a service has at a time, until the session ends; `waits`
+  // for it as long as for any lock. False: another session has it.
+  bool try_to_lock_database(bool waits);
   // The process that serves this session: always the same, unless somebody stands in between.
   std::string server_process();
 

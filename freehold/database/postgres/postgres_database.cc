@@ -135,6 +135,7 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(PostgresOptions
     PostgresConnection& connection = parts.link.first_connection();
     if (const auto direct = check_no_pooler(connection, parts.options); !direct)
       return refused(direct.error().detail());
+    if (parts.options.alone) parts.link.keep_others_out();
     if (const auto kept = parts.keep_books(); !kept) return refused(kept.error().detail());
     database->on_appended({});
     parts.lane.start();
