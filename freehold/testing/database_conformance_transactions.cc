@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "freehold/base/errors.h"
+#include "freehold/database/fault.h"
 #include "freehold/testing/database_conformance.h"
 #include "freehold/testing/log_order.h"
 
@@ -270,6 +271,51 @@ TEST_P(DatabaseConformance, a_refused_attempt_undoes_itself_and_the_transaction_
   ASSERT_EQ(appended().size(), 1U);
   EXPECT_EQ(appended()[0].size(), 1U);
   EXPECT_EQ(appended()[0][0].json, "\"n\":3");
+}
+
+// What a step breaks is undone with it, and whoever runs steps for others goes on: whether the step
+// waits for the statement that breaks a constraint or not, and whether it has neighbours or not.
+TEST_P(DatabaseConformance,
+       an_attempt_whose_statement_fails_is_undone_and_the_transaction_goes_on) {
+  create(cell_table);
+  const auto body_of = [](int id, bool waits) -> Body {
+    return [id, waits](SqlTransaction& transaction) -> Result<> {
+      transaction.run(insert_cell, id, 1);
+      const Result<> inner = transaction.attempt([&]() -> Result<> {
+        try {
+          return transaction.attempt([&]() -> Result<> {
+            transaction.append(plain_event("a", -1));
+            if (waits) {
+              transaction.count(insert_cell, id, 0);
+            } else {
+              transaction.run(insert_cell, id + 1, 0);
+              transaction.run(insert_cell, id, 0);
+            }
+            return {};
+          });
+        } catch (const DatabaseFault& fault) {
+          return fault.error();
+        }
+      });
+      transaction.run(insert_cell, id + 2, inner ? 0 : 3);
+      transaction.append(plain_event("a", id));
+      return {};
+    };
+  };
+  for (const bool waits : {true, false}) {
+    const Result<> alone = write(body_of(waits ? 10 : 20, waits));
+    EXPECT_TRUE(alone) << alone.error().text();
+  }
+  for (const Result<>& outcome : write_together({body_of(30, true), body_of(40, false)}))
+    EXPECT_TRUE(outcome) << outcome.error().text();
+  EXPECT_THAT(read([](SqlTransaction& transaction) { return transaction.all(ids); }),
+              ElementsAre(10, 12, 20, 22, 30, 32, 40, 42));
+  EXPECT_THAT(read([](SqlTransaction& transaction) { return transaction.all(all_values); }),
+              ElementsAre(1, 3, 1, 3, 1, 3, 1, 3));
+  std::vector<std::string> events;
+  for (const auto& commit : appended())
+    for (const StoredEvent& event : commit) events.push_back(event.json);
+  EXPECT_THAT(events, ElementsAre("\"n\":10", "\"n\":20", "\"n\":30", "\"n\":40"));
 }
 
 TEST_P(DatabaseConformance, an_attempt_that_succeeds_is_kept_with_the_transaction) {

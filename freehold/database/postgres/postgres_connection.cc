@@ -146,6 +146,7 @@ void PostgresConnection::wait() {
   if (lost_) check_usable();
   if (PQpipelineSync(handle_.get()) != 1) lose(PQerrorMessage(handle_.get()));
   sent_.push_back({Kind::sync});
+  has_unknown_changes_ = false;
   const Deadline until = deadline_in(patience_);
   while (!sent_.empty()) {
     PostgresResult result = next_result(until);
@@ -159,6 +160,20 @@ void PostgresConnection::wait() {
     }
   }
   throw_failure();
+}
+
+void PostgresConnection::wait_for_changes() {
+  if (has_unknown_changes_) wait();
+}
+
+void PostgresConnection::forget_failure() {
+  try {
+    wait_for_changes();
+  } catch (const DatabaseFault&) {
+    if (lost_) throw;
+  }
+  failed_ = false;
+  lost_a_race_ = false;
 }
 
 void PostgresConnection::wait_for_notifications(int other) {
@@ -193,6 +208,7 @@ void PostgresConnection::note_failure(const pg_result* result, const Sent* sent)
   const std::string_view sqlstate = field ? field : "08006";  // libpq's own: the connection broke
   const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   failed_ = true;
+  ++writes_;
   if (!field || PQstatus(handle_.get()) == CONNECTION_BAD ||
       (severity && std::string_view{severity} != "ERROR"))
     lost_ = true;

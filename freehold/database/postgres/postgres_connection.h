@@ -58,6 +58,11 @@ class PostgresConnection {
   // Waits for the outcome of all that was sent. Throws the first fault; then nothing that was sent
   // after it has been run, and the transaction is good for a roll-back only.
   void wait();
+  // The same, if a change was sent whose outcome is not known yet.
+  void wait_for_changes();
+  // Before a return to a savepoint that was set when nothing had failed: waits for what was sent
+  // since, and forgets that some of it failed.
+  void forget_failure();
   // Waits until the server, or whoever writes to that file, has something to tell.
   void wait_for_notifications(int other);
   // What another session has said with NOTIFY.
@@ -81,7 +86,8 @@ class PostgresConnection {
   // The last transaction was undone for the sake of another one: a deadlock, a number that both
   // drew.
   bool lost_a_race() const { return lost_a_race_; }
-  std::int64_t writes() const { return writes_; }  // sent, or known to have changed rows
+  // Sent, or known to have changed rows; an error counts too, as it has to be undone.
+  std::int64_t writes() const { return writes_; }
 
  private:
   friend class PostgresStatement;
@@ -122,7 +128,8 @@ class PostgresConnection {
   bool lost_a_race_ = false;
   std::optional<Deadline> deadline_;
   std::int64_t writes_ = 0;
-  std::uint64_t names_ = 0;  // of prepared statements
+  bool has_unknown_changes_ = false;  // sent, and not waited for
+  std::uint64_t names_ = 0;           // of prepared statements
   // Keyed by the address of the text: a literal's, which lasts as long as the program.
   std::unordered_map<const char*, std::unique_ptr<PostgresStatement>> by_address_;
   std::unordered_map<std::string, std::unique_ptr<PostgresStatement>, TextHash, std::equal_to<>>

@@ -171,11 +171,13 @@ void PostgresStatement::send(bool is_kept) {
 
 void PostgresStatement::send() {
   ++connection_.writes_;
+  connection_.has_unknown_changes_ = true;
   send(false);
 }
 
 void PostgresStatement::send_to_read() {
   ++connection_.writes_;
+  connection_.has_unknown_changes_ = true;
   send(true);
 }
 

@@ -138,19 +138,28 @@ void PostgresLaneTransaction::roll_back() {
   if (link_.last() && std::exchange(is_inside_, false)) current().roll_back();
 }
 
+// What fails behind a savepoint was sent behind it: an earlier failure would lead back to a
+// savepoint that was never set, or to another one of its name.
 int PostgresLaneTransaction::open_savepoint() {
   ++depth_;
-  if (savepoints_ == Savepoints::real) current().send_command(numbered("savepoint s", depth_));
+  if (savepoints_ == Savepoints::none) return depth_;
+  current().wait_for_changes();
+  current().send_command(numbered("savepoint s", depth_));
   return depth_;
 }
 
+// An attempt ends with what its changes came to. A body need not: behind the last one comes COMMIT,
+// and before each other one a savepoint.
 void PostgresLaneTransaction::release_savepoint(int depth) {
   depth_ = depth - 1;
-  if (savepoints_ == Savepoints::real) current().send_command(numbered("release s", depth));
+  if (savepoints_ == Savepoints::none) return;
+  if (depth > 1) current().wait_for_changes();
+  current().send_command(numbered("release s", depth));
 }
 
 void PostgresLaneTransaction::undo_to_savepoint(int depth) {
   if (savepoints_ == Savepoints::none) throw internal::MustRunAlone{};
+  current().forget_failure();
   current().send_command(numbered("rollback to s", depth));
   release_savepoint(depth);
 }

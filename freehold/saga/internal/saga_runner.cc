@@ -206,7 +206,8 @@ Result<> SagaRunner::resume(SqlTransaction& transaction, SagaRecord& saga) const
   const Time due = saga.due;
   Result<> done = transaction.attempt([&]() -> Result<> {
     try {
-      return run(transaction, saga);
+      // An attempt of its own, which ends with what its statements came to, also unread ones.
+      return transaction.attempt([&] { return run(transaction, saga); });
     } catch (const MustRunAlone&) {
       throw;
     } catch (const Refused&) {
