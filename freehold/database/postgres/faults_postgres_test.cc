@@ -337,6 +337,17 @@ TEST_F(PostgresFaults, a_server_that_may_lose_what_it_acknowledged_is_refused) {
   EXPECT_EQ(refusal(options(url())), "not refused");
 }
 
+TEST_F(PostgresFaults, a_lane_commits_as_it_was_checked_whatever_the_server_is_told_later) {
+  const auto database = open();
+  const ServerSetting off{cluster(), "synchronous_commit", "off"};
+  std::string in_lane;
+  ASSERT_TRUE(write(*database, [&](SqlTransaction& transaction) -> Result<> {
+    in_lane = transaction.first(setting, "synchronous_commit").value();
+    return {};
+  }));
+  EXPECT_EQ(in_lane, "on");
+}
+
 TEST_F(PostgresFaults, a_transaction_pooler_is_refused) {
   TransactionPooler pooler{cluster().socket()};
   std::string through_pooler = url();

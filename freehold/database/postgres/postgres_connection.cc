@@ -270,7 +270,8 @@ void PostgresConnection::check_server() {
       "current_setting('full_page_writes') = 'on' as full_page_writes, "
       "current_setting('synchronous_commit') in ('on', 'remote_apply', 'remote_write') "
       "as synchronous_commit, not pg_is_in_recovery() as primary, "
-      "current_setting('server_version_num')::int >= 150000 as recent");
+      "current_setting('server_version_num')::int >= 150000 as recent, "
+      "set_config('synchronous_commit', current_setting('synchronous_commit'), false) as held");
   FREEHOLD_ASSERT(settings.next(), "a select of values has a row");
   const auto refuse_unless = [&](int column, std::string_view why) {
     if (settings.integer(column) == 0)

@@ -40,7 +40,8 @@ class PostgresConnection {
   ~PostgresConnection();
 
   // Refuses, with database_unavailable and a sentence, a server on which a commit may be lost, and
-  // one that does not commit at all.
+  // one that does not commit at all. How a commit gets to disk stays as it was found, in this
+  // session, also when the server is told otherwise.
   void check_server();
   // Takes the lock that one instance of a service has at a time, until the session ends; `waits`
   // for it as long as for any lock. False: another session has it.
