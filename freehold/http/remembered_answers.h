@@ -36,7 +36,7 @@ class KeyClaim : public std::enable_shared_from_this<KeyClaim> {
   void remember(SqlTransaction& transaction, int status, std::string body, std::string location);
 
   // The write has failed with this error: if nobody knows whether it was committed, the key stays
-  // taken until the next start finds out.
+  // taken until that is known, here or by the next start.
   void failed(const Error& error);
 
  private:

@@ -22,10 +22,10 @@ class Transport {
   virtual ~Transport() = default;
 
   // Sends the request to "host:port" and returns the answer, whatever its status. Fails with
-  //   peer_unavailable   the request never reached the peer whole: nothing happened
-  //   no_connection_to_spare  nor did it; the shortage is on this side and tells nothing of the
-  //   peer connection_lost    it was sent and no whole answer came: perhaps it happened
-  //   deadline_exceeded  no answer before the deadline: perhaps it happened
+  //   peer_unavailable        the request never reached the peer whole: nothing happened
+  //   no_connection_to_spare  nor did it, for a shortage on this side: it tells nothing of the peer
+  //   connection_lost         it was sent and no whole answer came: perhaps it happened
+  //   deadline_exceeded       no answer before the deadline: perhaps it happened
   virtual Task<Result<Response>> exchange(std::string address, Request request,
                                           Deadline deadline) = 0;
 };

@@ -42,8 +42,9 @@ freehold::Result<> hold(freehold::SqlTransaction& transaction, ReservationId id,
 // Gives back what the reservation holds or has sold; returns whether there was anything. Without a
 // reservation it leaves a tombstone that refuses a later one of this id. Released ones and
 // tombstones are the record of the effect once; they are forgotten, some with each release, after
-// released_kept: longer than any log in which their commands could still be read (7 days, or 31
-// while a reader is behind). What is held or sold is kept, since it may be released at any time.
+// released_kept: longer than their commands can be read in a log that is kept as by default (7
+// days, or 31 while a reader is behind); who keeps logs for longer raises it. What is held or sold
+// is kept, since it may be released at any time.
 inline constexpr std::chrono::days released_kept{35};
 bool release(freehold::SqlTransaction& transaction, ReservationId id);
 
