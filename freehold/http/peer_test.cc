@@ -175,6 +175,9 @@ TEST_F(PeerTest, calls_beyond_the_pool_wait_for_their_turn_until_their_deadline)
 }
 
 TEST_F(PeerTest, a_call_without_a_descriptor_to_spare_says_that_it_is_not_the_peer) {
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP() << "the sanitizer looks at objects through a pipe, and takes them for none without";
+#endif
   Peer shelf = peer(once());
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
