@@ -136,6 +136,7 @@ class IdempotentCallTest : public testing::Test {
   std::unique_ptr<SqliteDatabase> database_;
   std::unique_ptr<Notes> notes_;
   std::unique_ptr<RememberedAnswers> answers_;
+  std::unique_ptr<RememberedAnswers> others_;  // outlive the last handler that used them
 };
 
 TEST_F(IdempotentCallTest, a_repeat_gets_the_first_answer_and_has_no_effect) {
@@ -238,7 +239,8 @@ TEST_F(IdempotentCallTest, waiting_changes_only_the_answer_to_the_request_that_w
 
 TEST_F(IdempotentCallTest, a_restart_remembers) {
   for (int i = 0; i < 5; ++i) place("key-" + std::to_string(i), "a");
-  RememberedAnswers restarted{*database_};
+  others_ = std::make_unique<RememberedAnswers>(*database_);
+  RememberedAnswers& restarted = *others_;
   ASSERT_TRUE(restarted.load());
   EXPECT_EQ(restarted.size(), 5U);
   served_.routes().remember_answers_in(restarted);
@@ -262,8 +264,8 @@ TEST_F(IdempotentCallTest, after_24_hours_a_key_is_new_and_its_row_goes_with_lat
 }
 
 TEST_F(IdempotentCallTest, where_no_more_keys_fit_new_ones_are_refused_and_none_is_forgotten) {
-  RememberedAnswers small{*database_, 3};
-  served_.routes().remember_answers_in(small);
+  others_ = std::make_unique<RememberedAnswers>(*database_, 3);
+  served_.routes().remember_answers_in(*others_);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(place("key-" + std::to_string(i), "a").status, 202);
   const RawAnswer refused = place("key-3", "a");
   EXPECT_EQ(refused.status, 503);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/replica/replicas.h"
 
+#include <atomic>
 #include <utility>
 
 #include "freehold/base/crash_point.h"
@@ -35,8 +36,8 @@ struct Replicas::Copy {
   ReplicaProgram program;
   std::string cursor_name;
   bool wants_rebuild = false;
-  int differences = 0;            // checkpoints in a row; the I/O thread
-  std::uint64_t passed_over = 0;  // the I/O thread
+  int differences = 0;  // checkpoints in a row; the I/O thread
+  std::atomic<std::uint64_t> passed_over = 0;
 
   std::string next_table() const { return program.table.name + "_next"; }
 };
@@ -52,7 +53,7 @@ Replicas::Replicas(Database& database, SchemaAccess schema)
 Replicas::~Replicas() = default;
 
 Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
-  copies_.push_back(std::make_unique<Copy>(Copy{.program = std::move(program)}));
+  copies_.push_back(std::make_unique<Copy>(std::move(program)));
   Copy* const copy = copies_.back().get();
   const ReplicaProgram& of = copy->program;
   Consumer consumer{of.table.name, of.source, BeginAt::state};
