@@ -58,9 +58,8 @@ BOOST_DESCRIBE_STRUCT(StateRow, (), (version, place))
 constexpr sql::Query<LogRow()> the_log{"select log_id, partitions from freehold_log"};
 constexpr sql::Query<HeadRow(std::int64_t)> head_of{
     "select position, stamp, low_position, low_stamp from freehold_head where partition = $1"};
-constexpr sql::Query<WritableHeadRow(std::int64_t)> lock_head{sql::Dialects{
-    .sqlite = "select position, appended from freehold_head where partition = $1",
-    .postgres = "select position, appended from freehold_head where partition = $1 for update"}};
+constexpr sql::Query<WritableHeadRow(std::int64_t)> lock_head{
+    sql::locking("select position, appended from freehold_head where partition = $1 for update")};
 constexpr sql::Change<void(std::int64_t, std::int64_t, std::int64_t, Time)> set_head{
     "update freehold_head set position = $2, stamp = $3, appended = $4 where partition = $1"};
 

@@ -28,12 +28,8 @@ constexpr sql::Query<SagaRecord(std::string_view)> saga_of{
     "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
     "where id = $1"};
 constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{
-    sql::Dialects{.sqlite = "select id, type, input, status, why, started, due, journal, "
-                            "trace_parent from freehold_saga "
-                            "where id = $1",
-                  .postgres = "select id, type, input, status, why, started, due, journal, "
-                              "trace_parent from freehold_saga "
-                              "where id = $1 for update"}};
+    sql::locking("select id, type, input, status, why, started, due, journal, trace_parent "
+                 "from freehold_saga where id = $1 for update")};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> live_sagas{
     "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
     "where status = $1 and ended = 0 and id > $2 order by id limit $3"};

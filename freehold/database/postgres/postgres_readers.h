@@ -10,34 +10,15 @@
 #include <vector>
 
 #include "freehold/base/result.h"
+#include "freehold/database/internal/read_transaction.h"
 #include "freehold/database/postgres/postgres_books.h"
 #include "freehold/database/postgres/postgres_connection.h"
 #include "freehold/database/postgres/postgres_database.h"
 
 namespace freehold {
 
-// The reading transactions of one connection: a snapshot each.
-class PostgresReadTransaction final : public SqlTransaction {
- public:
-  explicit PostgresReadTransaction(PostgresConnection& connection)
-      : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
-
-  Books& books() override { return books_; }
-  sql::Dialect dialect() const override { return sql::Dialect::postgres; }
-  SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
-  void run_script(std::string_view script) override { connection_.run_script(script); }
-
- protected:
-  SqlStatement& prepared(const sql::Text& text) override { return connection_.prepared(text); }
-  std::int64_t writes() const override { return 0; }
-  int open_savepoint() override { return 0; }
-  void release_savepoint(int) override {}
-  void undo_to_savepoint(int) override {}
-
- private:
-  PostgresConnection& connection_;
-  PostgresBooks books_;
-};
+using PostgresReadTransaction =
+    internal::ReadTransaction<PostgresConnection, PostgresBooks, sql::Dialect::postgres>;
 
 // A bounded set of connections that only read, made as they are needed, each lent to one read at a
 // time. Used by any thread.

@@ -10,34 +10,14 @@
 #include <vector>
 
 #include "freehold/base/result.h"
+#include "freehold/database/internal/read_transaction.h"
 #include "freehold/database/sql_books.h"
 #include "freehold/database/sqlite/sqlite_connection.h"
-#include "freehold/database/transaction.h"
 
 namespace freehold {
 
-// The reading transactions of one reading connection: a snapshot each.
-class SqliteReadTransaction final : public SqlTransaction {
- public:
-  explicit SqliteReadTransaction(SqliteConnection& connection)
-      : SqlTransaction(Access::read), connection_(connection), books_(*this) {}
-
-  Books& books() override { return books_; }
-  sql::Dialect dialect() const override { return sql::Dialect::sqlite; }
-  SqlStatement& statement(std::string_view text) override { return connection_.statement(text); }
-  void run_script(std::string_view script) override { connection_.run_script(script); }
-
- protected:
-  SqlStatement& prepared(const sql::Text& text) override { return connection_.prepared(text); }
-  std::int64_t writes() const override { return 0; }
-  int open_savepoint() override { return 0; }
-  void release_savepoint(int) override {}
-  void undo_to_savepoint(int) override {}
-
- private:
-  SqliteConnection& connection_;
-  SqlBooks books_;
-};
+using SqliteReadTransaction =
+    internal::ReadTransaction<SqliteConnection, SqlBooks, sql::Dialect::sqlite>;
 
 // A bounded set of reading connections, opened as they are needed, each lent to one read at a
 // time. A snapshot is kept for the next read as long as nothing was committed after it: to open
