@@ -3,9 +3,9 @@
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "freehold/base/run_on.h"
 
 namespace freehold {
 
@@ -21,17 +21,14 @@ namespace {
 
 using Body = std::move_only_function<Result<>(SqlTransaction&)>;
 
-// Goes on where the coroutine ran: at once when that is where outcomes are told.
+// Goes on where the coroutine ran.
 template <class Handler>
 void submit_for(Handler handler, Database& database, Urgency urgency, Body body) {
-  const auto executor = boost::asio::get_associated_executor(handler);
-  auto done = [handler = std::move(handler), executor](Result<> outcome) mutable {
-    boost::asio::dispatch(executor,
-                          [handler = std::move(handler), outcome = std::move(outcome)]() mutable {
-                            std::move(handler)(std::move(outcome));
-                          });
+  auto executor = boost::asio::get_associated_executor(handler);
+  auto done = [handler = std::move(handler)](Result<> outcome) mutable {
+    std::move(handler)(std::move(outcome));
   };
-  database.submit(urgency, Job{std::move(body), std::move(done)});
+  database.submit(urgency, Job{std::move(body), std::move(done), std::move(executor)});
 }
 
 Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTransaction&)> body) {
@@ -42,8 +39,7 @@ Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTra
 
 Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor where,
                               std::move_only_function<void(SqlTransaction&)> body) {
-  co_return co_await boost::asio::co_spawn(where, read_here(database, std::move(body)),
-                                           boost::asio::use_awaitable);
+  return run_on(std::move(where), read_here(database, std::move(body)));
 }
 
 Task<Result<>> run_in_lane(Database* database, Urgency urgency, Body body) {

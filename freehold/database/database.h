@@ -21,13 +21,14 @@ namespace freehold {
 enum class Urgency { consumer, request };
 
 // One transaction to be run by a lane. `body` may run more than once and decides by what it
-// returns; `done` is told the outcome once, on the completion executor, after durability:
-// the body's refusal; overloaded or shutting_down (never run); database_unavailable or disk_full
-// (environment, nothing happened); commit_unknown; internal with what() (the body threw, also when
-// run alone).
+// returns; `done` is told the outcome once, on `executor` (none: the completion executor), after
+// durability and after what the batch registered with on_commit: the body's refusal; overloaded or
+// shutting_down (never run); database_unavailable or disk_full (environment, nothing happened);
+// commit_unknown; internal with what() (the body threw, also when run alone).
 struct Job {
   std::move_only_function<Result<>(SqlTransaction&)> body;
   std::move_only_function<void(Result<>)> done;
+  boost::asio::any_io_executor executor{};
 };
 
 // A service's own database. Bodies of transactions are plain synchronous code that touches only its

@@ -12,6 +12,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <optional>
@@ -137,6 +138,28 @@ TEST_F(DatabaseTest, a_coroutine_goes_on_where_it_ran) {
   EXPECT_TRUE(boost::asio::co_spawn(strand, goes_on_in_its_strand(*database_, strand),
                                     boost::asio::use_future)
                   .get());
+}
+
+Task<int> count_those_that_went_on_too_early(Database* database, boost::asio::any_io_executor own) {
+  int early = 0;
+  for (int i = 0; i < 200; ++i) {
+    auto followed = std::make_shared<std::atomic<bool>>(false);
+    const auto written = co_await database->write([followed](SqlTransaction& transaction) {
+      transaction.on_commit([followed] { *followed = true; });
+    });
+    const bool is_here = co_await boost::asio::this_coro::executor == own;
+    if (!written || !is_here || !*followed) ++early;
+  }
+  co_return early;
+}
+
+TEST_F(DatabaseTest, what_follows_a_commit_has_run_when_a_caller_on_any_thread_goes_on) {
+  boost::asio::io_context other;
+  auto early = boost::asio::co_spawn(
+      other, count_those_that_went_on_too_early(&*database_, other.get_executor()),
+      boost::asio::use_future);
+  other.run();
+  EXPECT_EQ(early.get(), 0);
 }
 
 TEST_F(DatabaseTest, a_stop_ends_every_wait) {

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -63,7 +64,7 @@ void Lane::on_appended(std::function<void(std::span<const StoredEvent>)> listene
 
 void Lane::submit(Urgency urgency, Job job) {
   if (const ErrorCode* why_not = queue(urgency, job)) {
-    boost::asio::post(options_.executor,
+    boost::asio::post(job.executor ? job.executor : options_.executor,
                       [done = std::move(job.done), why_not]() mutable { done(*why_not); });
   } else {
     work_has_come_.notify_one();
@@ -358,6 +359,19 @@ void Lane::undo() {
   transaction_.undo_in_memory({});
 }
 
+std::vector<boost::asio::any_io_executor> Lane::executors_of(Entries batch) {
+  std::vector<boost::asio::any_io_executor> executors;
+  for (const Entry& entry : batch)
+    if (std::ranges::find(executors, entry.job.executor) == executors.end())
+      executors.push_back(entry.job.executor);
+  return executors;
+}
+
+void Lane::tell_those_of(const boost::asio::any_io_executor& executor, Entries batch) {
+  for (Entry& entry : batch)
+    if (entry.job.done && entry.job.executor == executor) entry.job.done(std::move(entry.outcome));
+}
+
 void Lane::leave_unknown(Entries batch) {
   broken_ = true;
   for (Entry& entry : batch) entry.outcome = errors::commit_unknown;
@@ -376,14 +390,19 @@ void Lane::count(Entries batch) {
   }
 }
 
-// One wake-up of the executor a batch. What follows the commit runs before the answers: a caller
+// One wake-up of each executor a batch. What follows the commit runs before the answers: a caller
 // that has its answer finds caches fresh.
 void Lane::complete(std::vector<Entry> batch) {
   FREEHOLD_CRASH_POINT("lane.before_completions");
-  auto tell = [after = std::exchange(after_commit_, {}), batch = std::move(batch)]() mutable {
+  auto tell = [after = std::exchange(after_commit_, {}), own = options_.executor,
+               batch = std::make_shared<std::vector<Entry>>(std::move(batch))]() mutable {
     for (auto& what : after) what();
-    for (Entry& entry : batch)
-      if (entry.job.done) entry.job.done(std::move(entry.outcome));
+    for (Entry& entry : *batch)
+      if (!entry.job.executor) entry.job.executor = own;
+    for (const auto& elsewhere : executors_of(*batch))
+      if (elsewhere != own)
+        boost::asio::post(elsewhere, [batch, elsewhere] { tell_those_of(elsewhere, *batch); });
+    tell_those_of(own, *batch);
   };
   boost::asio::post(options_.executor, std::move(tell));
   if (broken_ && !std::exchange(end_is_posted_, true))

@@ -85,7 +85,7 @@ struct LaneStatistics {
 };
 
 struct LaneOptions {
-  boost::asio::any_io_executor executor;  // where outcomes and on_commit entries run
+  boost::asio::any_io_executor executor;  // where on_commit entries run, and outcomes if not told
   std::size_t requests_max = 4096;        // queued; the next one is answered with overloaded
   std::size_t consumers_max = 4096;
   std::size_t batch_max = 256;
@@ -153,6 +153,8 @@ class Lane {
   void leave_unknown(Entries batch);
   void count(Entries batch);
   void complete(std::vector<Entry> batch);
+  static std::vector<boost::asio::any_io_executor> executors_of(Entries batch);
+  static void tell_those_of(const boost::asio::any_io_executor& executor, Entries batch);
 
   LaneTransaction& transaction_;
   const LaneOptions options_;

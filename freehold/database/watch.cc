@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/database/watch.h"
 
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -10,6 +12,7 @@
 #include <mutex>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace freehold {
 
@@ -24,17 +27,44 @@ struct WatchPlace {
   std::string subject;
   bool changed = false;          // guarded by table->mutex, like `timer`
   std::shared_ptr<Timer> timer;  // of the one who waits; its executor is the waiter's
-
-  // A timer belongs to its waiter's thread, so it is cancelled there.
-  void wake() {
-    changed = true;
-    if (timer) boost::asio::post(timer->get_executor(), [waiting = timer] { waiting->cancel(); });
-  }
 };
 
-struct WatchTable {
-  std::mutex mutex;
+// Those of one thread who are to be woken there. It goes with the posting that wakes them.
+struct WokenTogether {
+  boost::asio::any_io_executor thread;
+  std::vector<std::shared_ptr<Timer>> timers;
+};
+
+struct WatchTable : std::enable_shared_from_this<WatchTable> {
+  std::mutex mutex;  // guards all below
   std::unordered_multimap<std::string, WatchPlace*> places;
+  std::vector<std::weak_ptr<WokenTogether>> posted;
+
+  // A timer belongs to its waiter's thread, so it is cancelled there. A commit changes many
+  // subjects: one posting wakes all who wait for them on a thread. Under the mutex.
+  void wake(WatchPlace& place) {
+    place.changed = true;
+    if (!place.timer) return;
+    const auto thread = place.timer->get_executor();
+    for (const auto& each : posted) {
+      const auto together = each.lock();
+      if (together && together->thread == thread) return together->timers.push_back(place.timer);
+    }
+    const auto together = std::make_shared<WokenTogether>(thread, std::vector{place.timer});
+    std::erase_if(posted, [](const auto& each) { return each.expired(); });
+    posted.push_back(together);
+    boost::asio::post(thread, [self = shared_from_this(), together] { self->cancel(*together); });
+  }
+
+  void cancel(WokenTogether& together) {
+    std::vector<std::shared_ptr<Timer>> timers;
+    {
+      const std::scoped_lock lock{mutex};
+      timers.swap(together.timers);
+      std::erase_if(posted, [&](const auto& each) { return each.lock().get() == &together; });
+    }
+    for (const auto& timer : timers) timer->cancel();
+  }
 };
 
 }  // namespace internal
@@ -58,12 +88,12 @@ void Watches::changed(const std::string& subject) {
 void Watches::wake(const std::string& subject) {
   const std::scoped_lock lock{table_->mutex};
   const auto [first, last] = table_->places.equal_range(subject);
-  for (auto at = first; at != last; ++at) at->second->wake();
+  for (auto at = first; at != last; ++at) table_->wake(*at->second);
 }
 
 void Watches::wake_all() {
   const std::scoped_lock lock{table_->mutex};
-  for (const auto& [subject, place] : table_->places) place->wake();
+  for (const auto& [subject, place] : table_->places) table_->wake(*place);
 }
 
 Watches::Watch::Watch(std::shared_ptr<internal::WatchPlace> place) : place_(std::move(place)) {}

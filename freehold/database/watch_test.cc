@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <memory>
 #include <thread>
 
 namespace freehold {
@@ -63,6 +65,57 @@ TEST(Watches, changes_come_from_any_thread) {
   waiting.io.run();
   other.join();
   EXPECT_EQ(waiting.woken, 100);
+}
+
+TEST(Watches, those_who_wait_on_several_threads_are_woken_on_their_own) {
+  Waiting waiting;
+  boost::asio::io_context other;
+  std::atomic<int> woken_on_other = 0;
+  for (int i = 0; i < 100; ++i) {
+    boost::asio::co_spawn(waiting.io, waiting.wait("a", deadline_in(60s)), boost::asio::detached);
+    boost::asio::co_spawn(
+        other,
+        [](Watches* watches) -> Task<> {
+          auto watch = watches->begin("b");
+          co_await watch.next(deadline_in(60s));
+        }(&waiting.watches),
+        [&](const std::exception_ptr&) { ++woken_on_other; });
+  }
+  waiting.io.poll();
+  other.poll();
+  std::thread changing{[&] {
+    waiting.watches.changed("b");
+    waiting.watches.changed("a");
+  }};
+  std::thread running{[&] { other.run(); }};
+  waiting.io.run();
+  changing.join();
+  running.join();
+  EXPECT_EQ(waiting.woken, 100);
+  EXPECT_EQ(woken_on_other, 100);
+}
+
+TEST(Watches, a_thread_that_ended_before_it_was_woken_hinders_nobody) {
+  Waiting waiting;
+  auto ended = std::make_unique<boost::asio::io_context>();
+  boost::asio::co_spawn(
+      *ended,
+      [](Watches* watches) -> Task<> {
+        auto watch = watches->begin("a");
+        co_await watch.next(deadline_in(60s));
+      }(&waiting.watches),
+      boost::asio::detached);
+  ended->poll();
+  waiting.watches.changed("a");
+  ended.reset();
+  for (int i = 0; i < 2; ++i) {
+    waiting.io.restart();
+    boost::asio::co_spawn(waiting.io, waiting.wait("a", deadline_in(60s)), boost::asio::detached);
+    waiting.io.poll();
+    waiting.watches.changed("a");
+    waiting.io.run();
+    EXPECT_EQ(waiting.woken, i + 1);
+  }
 }
 
 }  // namespace

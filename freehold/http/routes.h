@@ -120,7 +120,8 @@ class Routes {
   // Where the answers of idempotent calls are kept; needed by routes that take an IdempotentCall.
   void remember_answers_in(RememberedAnswers& answers);
 
-  // Who hears of every answer, on the I/O thread, before it is sent. Set before the start.
+  // Who hears of every answer, on the thread of its connection, before it is sent. Set before the
+  // start.
   void on_answered(std::function<void(const Answered&)> listener);
 
   // Whether all routes can be served. Refused: route_without_access, naming the first one; also an

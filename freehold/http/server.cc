@@ -6,8 +6,7 @@
 // connections that are late.
 #include "freehold/http/server.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -103,15 +102,23 @@ enum class Arrival { whole, refused, none };
 
 }  // namespace
 
-// Accepts on one I/O thread, and knows the connections of that thread.
+// Knows the connections of one I/O thread. The first one accepts for all.
 class Server::Listener : public std::enable_shared_from_this<Listener> {
  public:
   Listener(const Routes& routes, const ServerOptions& options, const asio::any_io_executor& thread)
-      : routes_(routes), options_(options), acceptor_(thread), pulse_(thread), emptied_(thread) {}
+      : routes_(routes),
+        options_(options),
+        thread_(thread),
+        acceptor_(thread),
+        pulse_(thread),
+        emptied_(thread) {}
 
   class Connection;
 
-  void start(tcp::acceptor acceptor);
+  using Listeners = std::vector<std::shared_ptr<Listener>>;
+  void start();
+  static Task<> accept(Listeners listeners);  // on the first one's thread, for all
+  void accept_from(tcp::acceptor acceptor) { acceptor_ = std::move(acceptor); }
   void begin_stop();
   Task<> until_empty(Deadline deadline);
 
@@ -126,19 +133,18 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   void leave(std::list<Connection*>::iterator place);
 
  private:
-  Task<> accept();
-  Task<> watch();
-  static Task<> keep(std::shared_ptr<Listener> listener, Task<> (Listener::*work)());
+  static Task<> watch(std::shared_ptr<Listener> listener);
   static Task<> serve(std::shared_ptr<Listener> listener, tcp::socket socket);
   void turn_away(tcp::socket socket) const;
 
   const Routes& routes_;
   const ServerOptions options_;
+  const asio::any_io_executor thread_;
   tcp::acceptor acceptor_;
   Timer pulse_;
   Timer emptied_;
   std::list<Connection*> connections_;
-  std::atomic<std::size_t> open_ = 0;
+  std::atomic<std::size_t> open_ = 0;  // accepted and not ended
   internal::UnsentAnswers unsent_{options_.unsent_bytes_max};
   bool stopping_ = false;
   std::string date_;
@@ -435,37 +441,35 @@ void Server::Listener::Connection::cut() {
   socket_.close(ignored);
 }
 
-void Server::Listener::start(tcp::acceptor acceptor) {
-  acceptor_ = std::move(acceptor);
-  const auto thread = acceptor_.get_executor();
-  asio::co_spawn(thread, keep(shared_from_this(), &Listener::accept), asio::detached);
-  asio::co_spawn(thread, keep(shared_from_this(), &Listener::watch), asio::detached);
+void Server::Listener::start() {
+  asio::co_spawn(thread_, watch(shared_from_this()), asio::detached);
 }
 
-// What runs on a listener keeps it.
-Task<> Server::Listener::keep(std::shared_ptr<Listener> listener, Task<> (Listener::*work)()) {
-  co_await (*listener.*work)();
-}
-
-Task<> Server::Listener::accept() {
-  while (!stopping_) {
-    auto [failure, socket] = co_await acceptor_.async_accept(as_tuple);
+// A connection goes to the thread that has the fewest: it stays for long, and a thread that took
+// one whenever it was free would keep most of them.
+Task<> Server::Listener::accept(Listeners listeners) {
+  const Listener& first = *listeners.front();
+  tcp::acceptor& acceptor = listeners.front()->acceptor_;
+  while (!first.stopping_) {
+    const auto idlest = *std::ranges::min_element(listeners, {}, &Listener::connections);
+    auto [failure, socket] = co_await acceptor.async_accept(idlest->thread_, as_tuple);
     if (failure) {
-      if (stopping_ || !acceptor_.is_open()) co_return;
+      if (first.stopping_ || !acceptor.is_open()) co_return;
       // No descriptor is free, most likely: the next one to be closed makes room.
       record(Severity::warning, "cannot accept a connection", {{"why", failure.message()}});
-      Timer pause{acceptor_.get_executor(), std::chrono::milliseconds{100}};
+      Timer pause{first.thread_, std::chrono::milliseconds{100}};
       co_await pause.async_wait(as_tuple);
       continue;
     }
     error_code ignored;
     socket.set_option(tcp::no_delay{true}, ignored);
     socket.non_blocking(true, ignored);
-    if (connections_.size() >= options_.connections_max)
-      turn_away(std::move(socket));
-    else
-      asio::co_spawn(acceptor_.get_executor(), serve(shared_from_this(), std::move(socket)),
-                     asio::detached);
+    if (idlest->connections() >= idlest->options_.connections_max) {
+      first.turn_away(std::move(socket));
+    } else {
+      ++idlest->open_;
+      asio::co_spawn(idlest->thread_, serve(idlest, std::move(socket)), asio::detached);
+    }
   }
 }
 
@@ -481,7 +485,6 @@ void Server::Listener::turn_away(tcp::socket socket) const {
 }
 
 auto Server::Listener::enter(Connection& connection) -> std::list<Connection*>::iterator {
-  ++open_;
   return connections_.insert(connections_.end(), &connection);
 }
 
@@ -497,16 +500,17 @@ Task<> Server::Listener::serve(std::shared_ptr<Listener> listener, tcp::socket s
 }
 
 // The one timer of all connections. Timeouts are kept to a quarter of the shortest of them.
-Task<> Server::Listener::watch() {
-  const auto shortest =
-      std::min({options_.request_timeout, options_.idle_timeout, options_.write_timeout,
-                std::chrono::duration_cast<std::chrono::milliseconds>(farewell_timeout)});
+Task<> Server::Listener::watch(std::shared_ptr<Listener> listener) {
+  Listener& self = *listener;
+  const auto shortest = std::min(
+      {self.options_.request_timeout, self.options_.idle_timeout, self.options_.write_timeout,
+       std::chrono::duration_cast<std::chrono::milliseconds>(farewell_timeout)});
   const auto period = std::max(shortest / 4, std::chrono::milliseconds{5});
-  while (!stopping_ || !connections_.empty()) {
-    pulse_.expires_after(period);
-    (void)co_await pulse_.async_wait(as_tuple);
+  while (!self.stopping_ || !self.connections_.empty()) {
+    self.pulse_.expires_after(period);
+    (void)co_await self.pulse_.async_wait(as_tuple);
     const Deadline now = SteadyClock::now();
-    for (Connection* connection : connections_) connection->check_time(now);
+    for (Connection* connection : self.connections_) connection->check_time(now);
   }
 }
 
@@ -556,24 +560,16 @@ Result<> Server::start() {
   const auto address = asio::ip::make_address(options_.address, failure);
   if (failure) return refused(failure);
   const tcp::endpoint endpoint{address, options_.port};
-  tcp::acceptor first{threads_.front()};
-  failure = open(first, endpoint);
+  tcp::acceptor acceptor{threads_.front()};
+  failure = open(acceptor, endpoint);
   if (failure) return refused(failure);
-  port_ = first.local_endpoint().port();
-  // All threads accept from the same queue, so that whoever is free takes the next connection.
-  std::vector<tcp::acceptor> acceptors;
-  for (std::size_t i = 1; i < threads_.size(); ++i) {
-    const int copy = ::dup(first.native_handle());
-    acceptors.emplace_back(threads_[i]);
-    if (copy < 0) return refused({errno, boost::system::system_category()});
-    acceptors.back().assign(endpoint.protocol(), copy, failure);
-    if (failure) return refused(failure);
+  port_ = acceptor.local_endpoint().port();
+  for (const asio::any_io_executor& thread : threads_) {
+    listeners_.push_back(std::make_shared<Listener>(routes_, options_, thread));
+    listeners_.back()->start();
   }
-  acceptors.insert(acceptors.begin(), std::move(first));
-  for (std::size_t i = 0; i < threads_.size(); ++i) {
-    listeners_.push_back(std::make_shared<Listener>(routes_, options_, threads_[i]));
-    listeners_.back()->start(std::move(acceptors[i]));
-  }
+  listeners_.front()->accept_from(std::move(acceptor));
+  asio::co_spawn(threads_.front(), Listener::accept(listeners_), asio::detached);
   return {};
 }
 

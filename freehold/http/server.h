@@ -35,9 +35,9 @@ struct ServerOptions {
 // connection ends. Answers that their clients do not take are held in memory up to
 // `unsent_bytes_max` together; beyond it the connection that waits longest is cut.
 //
-// It runs on the executors that it is given, each run by exactly one thread; a connection stays on
-// the thread that accepted it, and so do its handlers, so nothing here is locked. Nothing of it
-// survives a crash, and nothing needs to.
+// It runs on the executors that it is given, each run by exactly one thread. The first accepts, and
+// gives each connection to the thread that has the fewest; it stays there, and so do its handlers,
+// so nothing here is locked. Nothing of it survives a crash, and nothing needs to.
 class Server {
  public:
   // `routes` outlives the server.

@@ -9,6 +9,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
 #include <latch>
+#include <list>
+#include <map>
+#include <sstream>
+#include <thread>
 
 #include "freehold/base/errors.h"
 #include "freehold/base/random.h"
@@ -54,6 +58,12 @@ Task<Result<None>> wait_for(Delay in, Call) {
   co_return None{};
 }
 
+Task<Result<Response>> name_thread(None, Call) {
+  std::ostringstream name;
+  name << std::this_thread::get_id();
+  co_return Response{.body = name.str()};
+}
+
 Task<Result<None>> fail(None, Call) {
   throw std::runtime_error{"the disk is on fire"};
 }
@@ -67,6 +77,7 @@ class ServerTest : public testing::Test {
     served_.routes().post<"/echo">(echo).open();
     served_.routes().get<"/repeat">(repeat).open();
     served_.routes().get<"/wait/{milliseconds}">(wait_for).open();
+    served_.routes().get<"/thread">(name_thread).open();
     served_.routes().get<"/fail">(fail).open();
     served_.start();
   }
@@ -91,7 +102,8 @@ class SmallServer : public ServerTest {
 
 class WideServer : public ServerTest {
  protected:
-  WideServer() : ServerTest(ServerOptions{}, 3) {}
+  static constexpr int threads = 3;
+  WideServer() : ServerTest(ServerOptions{}, threads) {}
 };
 
 TEST_F(ServerTest, one_connection_carries_many_requests) {
@@ -276,6 +288,16 @@ TEST_F(WideServer, several_threads_serve_one_port) {
     });
   clients.clear();
   EXPECT_EQ(answered, 800);
+}
+
+TEST_F(WideServer, connections_are_shared_out_evenly_among_its_threads) {
+  constexpr int each = 5;
+  std::list<RawClient> clients;
+  std::map<std::string, int> connections;  // by thread
+  for (int i = 0; i < each * threads; ++i)
+    ++connections[clients.emplace_back(served_.port()).ask(request("GET", "/thread")).body];
+  EXPECT_EQ(connections.size(), std::size_t{threads});
+  for (const auto& [thread, count] : connections) EXPECT_EQ(count, each) << thread;
 }
 
 TEST(Server, a_port_in_use_is_a_refusal_in_plain_words) {

@@ -7,6 +7,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
+#include "freehold/base/run_on.h"
 
 namespace freehold {
 namespace {
@@ -40,6 +41,7 @@ class Fetching {
 CallerAuthentication::CallerAuthentication(std::string service, std::filesystem::path trust,
                                            const boost::asio::any_io_executor& executor)
     : service_(std::move(service)),
+      executor_(executor),
       trust_(std::move(trust)),
       fetched_(executor, SteadyClock::time_point::max()) {}
 
@@ -54,39 +56,67 @@ void CallerAuthentication::believe(std::string issuer, std::string audience, Dat
       [&](SqlTransaction& transaction) { kept = transaction.books().document(keys_document); });
   if (!read || !kept) return;
   is_kept_ = true;
-  if (const auto adopted = verifier_->adopt(*kept); !adopted)
-    record(Severity::warning, "kept issuer keys are unusable", {{"why", adopted.error().text()}});
+  if (const auto usable = adopt(*kept); !usable)
+    record(Severity::warning, "kept issuer keys are unusable", {{"why", usable.error().text()}});
 }
 
 Task<Result<http::Caller>> CallerAuthentication::user(std::string bearer) {
   if (!verifier_) co_return errors::unauthenticated;
-  auto claims = verifier_->verify(bearer);
-  // A second time, for a fetch that is under way may have been too early for this token's key.
-  for (int tries = 0; tries < 2 && !claims; ++tries) {
-    if (is_fetching_) {
-      co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    } else if (verifier_->wants_keys()) {
-      verifier_->fetch_started();
-      (void)co_await fetch_keys();
-    } else {
-      break;
-    }
-    claims = verifier_->verify(bearer);
-  }
+  auto claims = claims_of(bearer);
+  if (!claims) claims = co_await run_on(executor_, fetch_keys_for(std::move(bearer)));
   if (!claims) co_return claims.error();
   co_return http::Caller{.subject = std::move(claims->subject),
                          .roles = std::move(claims->roles),
                          .until = claims->expires_at + identity::clock_skew_max};
 }
 
+// A second time, for a fetch that is under way may have been too early for this token's key.
+Task<Result<identity::Claims>> CallerAuthentication::fetch_keys_for(std::string bearer) {
+  auto claims = claims_of(bearer);
+  for (int tries = 0; tries < 2 && !claims; ++tries) {
+    if (is_fetching_) {
+      co_await fetched_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    } else if (begins_fetch()) {
+      (void)co_await fetch_keys();
+    } else {
+      break;
+    }
+    claims = claims_of(bearer);
+  }
+  co_return claims;
+}
+
+Result<identity::Claims> CallerAuthentication::claims_of(std::string_view bearer) {
+  const std::scoped_lock lock{mutex_};
+  return verifier_->verify(bearer);
+}
+
+bool CallerAuthentication::begins_fetch() {
+  const std::scoped_lock lock{mutex_};
+  if (!verifier_->wants_keys()) return false;
+  verifier_->fetch_started();
+  return true;
+}
+
+Result<> CallerAuthentication::adopt(std::string_view jwks) {
+  const std::scoped_lock lock{mutex_};
+  return verifier_->adopt(jwks);
+}
+
+std::string CallerAuthentication::adopted() {
+  const std::scoped_lock lock{mutex_};
+  return verifier_->document();
+}
+
 Result<std::string> CallerAuthentication::service(std::string_view token) {
+  const std::scoped_lock lock{mutex_};
   return trust_.caller_of(token, service_);
 }
 
 // Does not count among the fetches that tokens ask for: one that came too early, before the issuer
 // ran, must not keep the first token from asking.
 Task<Result<>> CallerAuthentication::refresh_keys() {
-  if (!verifier_ || is_fetching_ || verifier_->document().empty()) co_return Result<>{};
+  if (!verifier_ || is_fetching_ || adopted().empty()) co_return Result<>{};
   co_return co_await fetch_keys();
 }
 
@@ -98,10 +128,10 @@ Task<Result<>> CallerAuthentication::fetch_keys() {
     record(Severity::warning, "issuer keys not fetched", {{"why", fetched.error().text()}});
     co_return fetched.error();
   }
-  if (*fetched == verifier_->document() && is_kept_) co_return Result<>{};
-  if (const auto adopted = verifier_->adopt(*fetched); !adopted) {
-    record(Severity::warning, "issuer keys not usable", {{"why", adopted.error().text()}});
-    co_return adopted.error();
+  if (*fetched == adopted() && is_kept_) co_return Result<>{};
+  if (const auto usable = adopt(*fetched); !usable) {
+    record(Severity::warning, "issuer keys not usable", {{"why", usable.error().text()}});
+    co_return usable.error();
   }
   const auto kept = co_await database_->write([text = *fetched](SqlTransaction& transaction) {
     transaction.books().put_document(keys_document, text);

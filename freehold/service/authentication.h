@@ -5,6 +5,7 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +20,8 @@ namespace freehold {
 
 // Who calls this service: users by the access tokens of one issuer, services by their identity
 // tokens. The issuer's keys are kept in the service's own database, so that it starts and serves
-// while the issuer is down. A token that comes while the keys are being fetched waits for them. For
-// the I/O thread.
+// while the issuer is down. A token that comes while the keys are being fetched waits for them.
+// Callers are told on any thread; keys are fetched on `executor`.
 class CallerAuthentication final : public http::Authenticator {
  public:
   using FetchKeys = std::function<Task<Result<std::string>>()>;  // the issuer's JWK set
@@ -42,9 +43,16 @@ class CallerAuthentication final : public http::Authenticator {
   Task<Result<>> refresh_keys();
 
  private:
+  Result<identity::Claims> claims_of(std::string_view bearer);
+  Task<Result<identity::Claims>> fetch_keys_for(std::string bearer);
   Task<Result<>> fetch_keys();
+  bool begins_fetch();  // true: one is due, and counts as begun
+  Result<> adopt(std::string_view jwks);
+  std::string adopted();  // the JWK set; empty: none yet
 
   std::string service_;
+  const boost::asio::any_io_executor executor_;
+  std::mutex mutex_;  // guards the next two
   identity::ServiceTrust trust_;
   std::optional<identity::TokenVerifier> verifier_;
   Database* database_ = nullptr;

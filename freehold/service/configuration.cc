@@ -74,6 +74,7 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("port", into.port);
   flag("peers", peers)->allow_extra_args(false)->delimiter(',');
   flag("callers", into.callers)->allow_extra_args(false)->delimiter(',');
+  flag("io-threads", into.io_threads)->check(CLI::Range(1, 64));
   flag("confine", into.confine);
   flag("log-level", into.log_level)->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   flag("log-partitions", into.log_partitions)->check(CLI::Range(1, 64));
@@ -188,6 +189,7 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"port", "number", "0", "Port on which the service listens; 0: any free one"},
       {"peers", "NAME=HOST:PORT, …", "", "Services that this one may connect to; no others"},
       {"callers", "NAME, …", "", "Peers whose logs hold commands for this service"},
+      {"io-threads", "1 … 64", "2", "Threads that serve requests"},
       {"confine", "true | false", "true", "Confine the process with Landlock"},
       {"log-level", "debug | info | warning | error", "info", "Least severity that is recorded"},
       {"log-partitions", "1 … 64", "1", "Partitions of the event log, when it is created"},

@@ -35,6 +35,7 @@ struct Configuration {
   std::uint16_t port = 0;
   std::map<std::string, std::string> peers;  // declared neighbours: name → host:port
   std::vector<std::string> callers;          // services whose logs hold commands for this one
+  std::size_t io_threads = 2;                // that serve requests
   bool confine = true;                       // Landlock; false only where a debugger needs it
   std::string log_level = "info";
   std::uint32_t log_partitions = 1;  // of the event log, when it is created

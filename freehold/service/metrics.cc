@@ -8,6 +8,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <chrono>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 
@@ -66,6 +67,7 @@ class Metrics::Parts {
             {"method", std::string{name_of(answered.route->method())}}};
   }
 
+  std::mutex mutex;  // guards `routes`
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& answers =
       prometheus::BuildCounter().Name(answers_name).Help(answers_sentence).Register(registry);
@@ -89,6 +91,7 @@ void Metrics::add(Sort sort, std::string name, std::string sentence,
 }
 
 void Metrics::answered(const http::Answered& answered) {
+  const std::scoped_lock lock{parts_->mutex};
   Parts::RouteMetrics& route = parts_->of(answered);
   auto [counter, is_new] = route.answers.try_emplace(answered.status);
   if (is_new) {

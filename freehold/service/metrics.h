@@ -13,7 +13,8 @@
 namespace freehold {
 
 // A service's metrics in Prometheus' text format. Most are read from their owners when somebody
-// asks (GET /metrics); only answers are counted as they happen. For the I/O thread.
+// asks (GET /metrics); only answers are counted as they happen, on any thread; all else is for the
+// service's first I/O thread.
 class Metrics {
  public:
   enum class Sort { counter, gauge };

@@ -14,7 +14,7 @@ void OperatorRoutes::routes(http::Routes& routes) {
 
 Task<Result<OperatorView>> OperatorRoutes::view(http::None, http::Call call) {
   if (call.caller_service() != service_) co_return errors::forbidden;
-  co_return view_();
+  co_return co_await view_();
 }
 
 Task<Result<http::Reply<void>>> OperatorRoutes::act(OperatorRequest request, http::Call call) {

@@ -64,7 +64,7 @@ BOOST_DESCRIBE_STRUCT(OperatorRequest, (), (what, name, key))
 
 class OperatorRoutes {
  public:
-  using View = std::function<Result<OperatorView>()>;
+  using View = std::function<Task<Result<OperatorView>>()>;
   using Act = std::function<Task<Result<>>(OperatorRequest)>;
 
   OperatorRoutes(std::string service, View view, Act act)

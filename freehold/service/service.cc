@@ -188,8 +188,10 @@ std::unique_ptr<http::Peer> Service::Parts::make_peer(std::string_view peer) {
     refuse_to_start(
         name, "peers: this service needs '" + std::string{peer} + "' and has no address of it", 2);
   }
-  http::PeerOptions options{
-      .identity = [this, audience = std::string{peer}] { return identity->token_for(audience); }};
+  http::PeerOptions options{.identity = [this, audience = std::string{peer}] {
+    const std::scoped_lock lock{identity_mutex};
+    return identity->token_for(audience);
+  }};
   return std::make_unique<http::Peer>(std::string{peer}, where, std::move(options), *transport);
 }
 

@@ -35,7 +35,8 @@
 namespace freehold {
 
 // One service process. main() makes it first, lists its parts, and returns what run() returns; all
-// of it on the main thread, which then is the I/O thread.
+// of it on the main thread, which then is the first I/O thread: consumers and sagas live on it.
+// Handlers run on `io-threads` threads.
 //
 // As a program it serves, or, with a command, tends to its own data (`order check`, `order rebuild
 // product_replica`, `order parked`, `order parked redrive CONSUMER KEY`, `order rejoin CONSUMER`,
@@ -83,7 +84,7 @@ class Service {
   void on_command(std::string name, OwnCommand command);
 
   const Configuration& configuration() const;
-  boost::asio::any_io_executor executor();  // of the I/O thread
+  boost::asio::any_io_executor executor();  // of the first I/O thread
 
   // Serves until SIGTERM or SIGINT, then stops in order: nothing that was accepted is lost. Returns
   // the exit code.

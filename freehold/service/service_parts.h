@@ -11,6 +11,7 @@
 #include <boost/describe.hpp>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,7 @@
 #include "freehold/replica/replicas.h"
 #include "freehold/service/authentication.h"
 #include "freehold/service/confinement.h"
+#include "freehold/service/io_threads.h"
 #include "freehold/service/metrics.h"
 #include "freehold/service/operator_routes.h"
 #include "freehold/service/own_database.h"
@@ -77,7 +79,9 @@ struct Service::Parts {
   Task<Result<Alive>> livez(http::None, http::Call call);
   Task<Result<Ready>> readyz(http::None, http::Call call);
   Task<Result<http::Response>> show_metrics(http::None, http::Call call);
+  Task<Result<http::Response>> metrics_text() const;
   Result<OperatorView> view() const;
+  Task<Result<OperatorView>> view_now() const;
   Task<Result<>> act(OperatorRequest request);
   ConsumerLoop* loop(std::string_view cursor_name);
   ConsumerLoop* loop_of_replica(std::string_view table);
@@ -90,9 +94,10 @@ struct Service::Parts {
 
   const std::string name;
   Configuration configuration;
-  boost::asio::io_context io{1};
+  boost::asio::io_context io{1};  // of the first I/O thread: consumers, sagas, timers
   boost::asio::basic_waitable_timer<SteadyClock> patience{io};
   Confinement confinement;
+  std::mutex identity_mutex;  // guards `identity`
   std::optional<identity::ServiceIdentity> identity;
   std::unique_ptr<CallerAuthentication> authentication;
   std::unique_ptr<http::Transport> transport;
@@ -114,7 +119,9 @@ struct Service::Parts {
   std::map<std::string, OwnCommand, std::less<>> own_commands;
   std::span<const Migration> migrations;
   Metrics metrics;
-  // Work that blocks, off the I/O thread. Made by start(): no thread may be older than the walls.
+  // Made by start(): no thread may be older than the walls.
+  std::unique_ptr<IoThreads> more_io;
+  // Work that blocks, off the I/O threads.
   std::unique_ptr<boost::asio::thread_pool> blocking;
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
   boost::asio::basic_waitable_timer<SteadyClock> checkpoint{io};

@@ -11,6 +11,7 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
+#include "freehold/base/run_on.h"
 #include "freehold/events/set_aside.h"
 #include "freehold/events/state_checkpoint.h"
 #include "freehold/schema/json.h"
@@ -73,6 +74,7 @@ int Service::Parts::serve() {
   // What was accepted is committed before the process ends; its completions still want a thread.
   blocking->join();
   database.stop();
+  more_io->stop();
   guard.reset();
   io.restart();
   io.poll();
@@ -88,9 +90,12 @@ Result<> Service::Parts::start() {
   FREEHOLD_TRY(sagas->start());
   routes->describe_at_openapi_json(name, std::string{program_version});
   routes->on_answered([this](const http::Answered& answered) { metrics.answered(answered); });
+  more_io = std::make_unique<IoThreads>(configuration.io_threads - 1);
+  auto threads = more_io->executors();
+  threads.insert(threads.begin(), io.get_executor());
   server = std::make_unique<http::Server>(
       *routes, http::ServerOptions{.address = configuration.address, .port = configuration.port},
-      std::vector<boost::asio::any_io_executor>{io.get_executor()});
+      std::move(threads));
   FREEHOLD_TRY(server->start());
   event_log->start();
   blocking = std::make_unique<boost::asio::thread_pool>(1);
@@ -242,8 +247,10 @@ void Service::Parts::add_own_routes() {
   routes->get<"/metrics">(&Parts::show_metrics, *this).open();
   event_log->routes(*routes);
   operator_routes = std::make_unique<OperatorRoutes>(
-      name, [this] { return view(); },
-      [this](OperatorRequest request) { return act(std::move(request)); });
+      name, [this] { return run_on(io.get_executor(), view_now()); },
+      [this](OperatorRequest request) {
+        return run_on(io.get_executor(), act(std::move(request)));
+      });
   operator_routes->routes(*routes);
 }
 
@@ -261,10 +268,18 @@ Task<Result<Ready>> Service::Parts::readyz(http::None, http::Call) {
 
 // NOLINTNEXTLINE(readability-make-member-function-const): a handler, as the two above
 Task<Result<http::Response>> Service::Parts::show_metrics(http::None, http::Call) {
+  return run_on(io.get_executor(), metrics_text());
+}
+
+Task<Result<http::Response>> Service::Parts::metrics_text() const {
   http::Response response;
   response.headers.add("Content-Type", "text/plain; version=0.0.4");
   response.body = metrics.text();
   co_return response;
+}
+
+Task<Result<OperatorView>> Service::Parts::view_now() const {
+  co_return view();
 }
 
 Result<OperatorView> Service::Parts::view() const {

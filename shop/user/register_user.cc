@@ -14,9 +14,7 @@ void UserRegistration::routes(http::Routes& routes) {
 
 Task<Result<http::Reply<Account>>> UserRegistration::create(Registration request, http::Call call) {
   // Counted whatever comes of it: a password costs 25 ms of a core.
-  const std::string address = network_address(call);
-  FREEHOLD_CO_TRY(addresses_.check(address));
-  addresses_.count(address);
+  FREEHOLD_CO_TRY(addresses_.begin(network_address(call)));
 
   FREEHOLD_CO_TRY(const std::string email, normalised_email(request.email));
   FREEHOLD_CO_TRY(check_password(request.password));

@@ -10,23 +10,40 @@
 namespace user {
 
 freehold::Result<> Throttle::check(std::string_view name) {
-  const Window& now = window(name);
-  if (now.attempts < limits_.attempts_max) return {};
+  const std::scoped_lock lock{mutex_};
+  FREEHOLD_TRY(open_window(name));
+  return {};
+}
+
+freehold::Result<> Throttle::begin(std::string_view name) {
+  const std::scoped_lock lock{mutex_};
+  FREEHOLD_TRY(Window* const now, open_window(name));
+  ++now->attempts;
+  return {};
+}
+
+void Throttle::count(std::string_view name) {
+  const std::scoped_lock lock{mutex_};
+  ++window(name).attempts;
+}
+
+// The window of this name, if it has room for one more attempt.
+freehold::Result<Throttle::Window*> Throttle::open_window(std::string_view name) {
+  Window& now = window(name);
+  if (now.attempts < limits_.attempts_max) return &now;
   const auto left = now.begun + limits_.window - freehold::SteadyClock::now();
   return freehold::Error{errors::too_many_attempts}.retry_after(
       std::chrono::ceil<std::chrono::seconds>(left));
 }
 
-void Throttle::count(std::string_view name) {
-  ++window(name).attempts;
-}
-
 void Throttle::give_back(std::string_view name) {
+  const std::scoped_lock lock{mutex_};
   Window& now = window(name);
   if (now.attempts > 0) --now.attempts;
 }
 
 void Throttle::forget(std::string_view name) {
+  const std::scoped_lock lock{mutex_};
   windows_.erase(std::string{name});
 }
 
@@ -51,6 +68,7 @@ void Throttle::forget_oldest() {
 
 // The address first: one that is refused cannot fill the memory of accounts.
 freehold::Result<> LogInThrottle::begin(std::string_view account, std::string_view address) {
+  const std::scoped_lock lock{mutex_};
   FREEHOLD_TRY(addresses_.check(address));
   FREEHOLD_TRY(accounts_.check(account));
   accounts_.count(account);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,8 +13,8 @@
 
 namespace user {
 
-// So many attempts in a window for each name. In memory, for one thread; forgetful after a restart,
-// which gives everybody one more window.
+// So many attempts in a window for each name. In memory; forgetful after a restart, which gives
+// everybody one more window. Callable from any thread.
 class Throttle {
  public:
   struct Limits {
@@ -26,9 +27,10 @@ class Throttle {
 
   // Refused: too_many_attempts, until the window of this name is over; the error says when.
   freehold::Result<> check(std::string_view name);
-  void count(std::string_view name);      // an attempt
-  void give_back(std::string_view name);  // an attempt that counts for none
-  void forget(std::string_view name);     // all its attempts
+  freehold::Result<> begin(std::string_view name);  // the same, and counts an attempt
+  void count(std::string_view name);                // an attempt
+  void give_back(std::string_view name);            // an attempt that counts for none
+  void forget(std::string_view name);               // all its attempts
 
  private:
   struct Window {
@@ -36,16 +38,18 @@ class Throttle {
     std::size_t attempts = 0;
   };
 
+  freehold::Result<Window*> open_window(std::string_view name);
   Window& window(std::string_view name);
   void forget_oldest();
 
   const Limits limits_;
+  std::mutex mutex_;  // guards what follows; held by who calls a private function
   std::unordered_map<std::string, Window> windows_;
 };
 
 // Slows down those who guess passwords: so many failed attempts for one account, and so many from
 // one network address. An attempt counts from its beginning, so that many at one time cannot slip
-// through; success gives it back, and so does a fault of ours.
+// through; success gives it back, and so does a fault of ours. Callable from any thread.
 class LogInThrottle {
  public:
   struct Limits {
@@ -68,6 +72,7 @@ class LogInThrottle {
   void not_tried(std::string_view account, std::string_view address);
 
  private:
+  std::mutex mutex_;  // what is checked is what is counted
   Throttle accounts_;
   Throttle addresses_;
 };

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "shop/user/contract/user_contract.h"
 
 namespace user {
@@ -93,6 +97,19 @@ TEST(LogInThrottle, what_began_first_is_forgotten_first) {
     EXPECT_TRUE(throttle.begin(account, account));
   }
   EXPECT_FALSE(throttle.begin("ann", "4"));
+}
+
+TEST(LogInThrottle, many_attempts_at_one_time_do_not_slip_through) {
+  LogInThrottle throttle{{.failures_per_account = 50}};
+  std::atomic<int> begun = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, address = std::to_string(i)] {
+      for (int j = 0; j < 100; ++j)
+        if (throttle.begin("ann", address)) ++begun;
+    });
+  threads.clear();
+  EXPECT_EQ(begun, 50);
 }
 
 TEST(LogInThrottle, its_memory_is_bounded) {
