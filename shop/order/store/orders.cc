@@ -75,6 +75,10 @@ constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
 constexpr Query<Progress(OrderId)> progress_of{
     locking("select status, cancellation_asked_at from customer_order where id = $1 for update")};
 
+constexpr Change<void(OrderId, Time)> confirm_pending{
+    "update customer_order set status = 'confirmed', settled_at = $2 "
+    "where id = $1 and status = 'pending' and cancellation_asked_at is null"};
+
 constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
     "update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1"};
 
@@ -159,12 +163,12 @@ freehold::Page<Order> page(SqlTransaction& transaction, std::optional<user::User
 }
 
 freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
-  const Progress now = progress(transaction, id);
-  if (now.status == Status::confirmed) return {};
-  if (now.status != Status::pending || now.cancellation_asked_at) return errors::cancellation_asked;
-  transaction.run(settle, id, Status::confirmed, std::optional<std::string>{}, freehold::now());
-  transaction.changed(id.text());
-  return {};
+  if (transaction.count(confirm_pending, id, freehold::now()) == 1) {
+    transaction.changed(id.text());
+    return {};
+  }
+  if (progress(transaction, id).status == Status::confirmed) return {};
+  return errors::cancellation_asked;
 }
 
 void reject(SqlTransaction& transaction, OrderId id, std::string_view reason) {
