@@ -19,10 +19,10 @@ REACHED_WITHIN_S = 60
 ELSEWHERE = {
     "order": ("consumer.after_note_try", "consumer.after_redrive", "consumer.after_set_aside",
               "consumer.after_states", "consumer.before_retry", "feed.before_cut_commits",
-              "identity.", "log.after_heads_sent", "replica.", "saga.timer_fired"),
+              "identity.", "log.after_seal_sent", "replica.", "saga.timer_fired"),
     "product": ("consumer.after_note_try", "consumer.after_redrive", "consumer.after_set_aside",
                 "consumer.after_states", "consumer.before_retry", "feed.before_cut_commits",
-                "identity.", "log.after_heads_sent", "replica.", "saga."),
+                "identity.", "log.after_seal_sent", "replica.", "saga."),
 }
 
 

@@ -17,6 +17,9 @@ namespace {
 
 constexpr int late_timeout_ms = 10'000;
 
+// Behind the Bind of COMMIT: Execute, of the portal without a name, and Sync.
+constexpr std::string_view execution{"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04", 15};
+
 }  // namespace
 
 CuttingProxy::CuttingProxy(std::filesystem::path server) : server_(std::move(server)) {
@@ -62,6 +65,18 @@ std::string CuttingProxy::deliver_late() {
   return answer;
 }
 
+void CuttingProxy::go_on() {
+  goes_on_ = true;
+  wake();
+}
+
+void CuttingProxy::stop(Pair& pair, std::string_view message, std::size_t arriving) {
+  send_all(pair.server, message.substr(0, arriving));
+  pair.held = message.substr(arriving);
+  pair.is_stopping = false;
+  pair.is_stopped = true;
+}
+
 void CuttingProxy::accept_one() {
   Pair pair{.client = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC)};
   pair.server = refuses_ ? -1 : connect_to(server_);
@@ -76,6 +91,10 @@ void CuttingProxy::accept_one() {
 bool CuttingProxy::forward_to_server(Pair& pair) {
   const std::string message = received(pair.client);
   if (message.empty()) return false;
+  if (pair.is_stopped) {
+    pair.held += message;
+    return true;
+  }
   const bool has_event = message.find("note.written") != std::string::npos;
   Cut cut = Cut::message;
   if (has_event && cut_.compare_exchange_strong(cut, Cut::none)) {
@@ -90,6 +109,13 @@ bool CuttingProxy::forward_to_server(Pair& pair) {
     late_server_ = std::exchange(pair.server, -1);
     return false;
   }
+  cut = Cut::stop_inside;
+  if (has_event && cut_.compare_exchange_strong(cut, Cut::none))
+    return stop(pair, message, message.size() - 1), true;
+  cut = Cut::stop_before_commit;
+  if (has_event && cut_.compare_exchange_strong(cut, Cut::none)) pair.is_stopping = true;
+  if (pair.is_stopping && message.ends_with(execution))
+    return stop(pair, message, message.size() - execution.size()), true;
   send_all(pair.server, message);
   return true;
 }
@@ -126,6 +152,10 @@ void CuttingProxy::run() {
       if (!stays) close_pair(*pair);
       pair = stays ? std::next(pair) : pairs_.erase(pair);
     }
+    if (goes_on_.exchange(false))
+      for (Pair& pair : pairs_)
+        if (std::exchange(pair.is_stopped, false))
+          send_all(pair.server, std::exchange(pair.held, {}));
     if (sockets[0].revents != 0) accept_one();
   }
   for (const Pair& pair : pairs_) close_pair(pair);

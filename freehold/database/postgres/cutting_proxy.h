@@ -24,6 +24,10 @@ class CuttingProxy {
     message,  // the next message with an event arrives in part, then both sides are cut
     answer,   // the next COMMIT is carried out; the client is cut before it hears of it
     delay,    // at the next message with an event the client is cut; it waits for deliver_late()
+    // As if the client was stopped: of the next message with an event, or of what follows it, only
+    // so much arrives until go_on().
+    stop_inside,         // all but its last byte
+    stop_before_commit,  // all but the execution of COMMIT
   };
 
   explicit CuttingProxy(std::filesystem::path server);
@@ -38,6 +42,8 @@ class CuttingProxy {
   bool is_armed() const { return cut_ != Cut::none; }
   // Sends the message that waits, if one does, and returns what the server answered to it.
   std::string deliver_late();
+  // Sends what is held back, and all that comes.
+  void go_on();
   // While it refuses, every connection is cut as soon as it is made.
   void refuse(bool refuses) { refuses_ = refuses; }
 
@@ -45,11 +51,15 @@ class CuttingProxy {
   struct Pair {
     int client = -1;
     int server = -1;
+    bool is_stopping = false;  // before the next COMMIT
+    bool is_stopped = false;
+    std::string held;
   };
 
   void run();
   void accept_one();
   bool forward_to_server(Pair& pair);
+  void stop(Pair& pair, std::string_view message, std::size_t arriving);
   bool forward_to_client(Pair& pair);
   void wake() const;
 
@@ -61,6 +71,7 @@ class CuttingProxy {
   std::atomic<Cut> cut_ = Cut::none;
   std::atomic<int> part_ = 0;
   std::atomic<bool> refuses_ = false;
+  std::atomic<bool> goes_on_ = false;
   std::atomic<bool> stops_ = false;
 
   std::mutex mutex_;

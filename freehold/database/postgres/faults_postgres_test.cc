@@ -212,6 +212,72 @@ TEST_F(PostgresFaults, a_client_that_stops_inside_a_transaction_holds_its_locks_
   EXPECT_EQ(sql("select text from note"), "stopped");
 }
 
+// A batch with 320 KiB of events whose client is stopped while it sends it.
+class StoppedInItsCommit : public PostgresFaults {
+ protected:
+  StoppedInItsCommit() : proxy_(cluster().socket()) {
+    create_notes();
+    std::string through_proxy = url();
+    through_proxy.resize(through_proxy.find("?host="));
+    stopping_ = open(options(through_proxy + "?host=" + proxy_.directory().string()));
+    other_ = open();
+  }
+  static Result<> append(SqlTransaction& transaction, std::int64_t id, std::size_t bytes) {
+    transaction.run(insert_note, id, "text");
+    const std::string text(bytes, 'x');
+    for (int i = 0; i < 5; ++i)
+      transaction.append({.type = "note.written.v1",
+                          .subject = "a",
+                          .partition_key = "a",
+                          .recipient = {},
+                          .json = "\"data\":\"" + text + '"'});
+    return {};
+  }
+  // How long the other one needs for a batch with an event, meanwhile.
+  SteadyClock::duration other_while_stopped(CuttingProxy::Cut cut) {
+    EXPECT_TRUE(
+        write(*stopping_, [](SqlTransaction& transaction) { return append(transaction, 1, 100); }));
+    proxy_.arm(cut);
+    auto stopped = submit(
+        *stopping_, [](SqlTransaction& transaction) { return append(transaction, 2, 64'000); });
+    const Deadline until = deadline_in(patience);
+    while (proxy_.is_armed() || sql(in_the_middle) != "1")
+      FREEHOLD_ASSERT(SteadyClock::now() < until, "nobody was stopped");
+    const auto start = SteadyClock::now();
+    const Result<> outcome =
+        write(*other_, [](SqlTransaction& transaction) { return append(transaction, 3, 100); });
+    const auto took = SteadyClock::now() - start;
+    EXPECT_TRUE(outcome) << outcome.error().text();
+    proxy_.go_on();
+    const Result<> late = outcome_of(stopped);
+    EXPECT_TRUE(late) << late.error().text();
+    EXPECT_EQ(sql("select string_agg(id::text, ' ' order by id) from note"), "1 2 3");
+    EXPECT_EQ(sql("select string_agg(distinct position::text, ' ') from freehold_head"), "15");
+    EXPECT_EQ(sql("select count(*) from freehold_event"), "15");
+    return took;
+  }
+
+ private:
+  static constexpr auto in_the_middle =
+      "select count(*) from pg_stat_activity where datname = current_database() "
+      "and application_name = 'test lane' and state = 'active' and wait_event = 'ClientRead'";
+
+  CuttingProxy proxy_;
+  std::unique_ptr<PostgresDatabase> stopping_;
+  std::unique_ptr<PostgresDatabase> other_;
+};
+
+TEST_F(StoppedInItsCommit, a_client_blocks_nobody_before_all_of_its_events_have_come) {
+  EXPECT_LT(other_while_stopped(CuttingProxy::Cut::stop_inside), std::chrono::seconds{1});
+}
+
+// It holds the head. Who has waited for that in vain, 3 s, ends its session.
+TEST_F(StoppedInItsCommit, a_client_blocks_others_for_the_time_of_a_lock_at_the_most) {
+  const auto took = other_while_stopped(CuttingProxy::Cut::stop_before_commit);
+  EXPECT_GT(took, std::chrono::seconds{2}) << "it held nothing: this shows nothing";
+  EXPECT_LT(took, std::chrono::seconds{4});
+}
+
 TEST_F(PostgresFaults, bodies_that_lock_in_a_circle_both_come_to_their_end) {
   create_notes();
   const auto one = open();

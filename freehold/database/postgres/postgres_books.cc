@@ -16,39 +16,65 @@ namespace {
 
 using internal::column_of_bits;
 
-// Two writers that move several heads lock them in one order, so they never wait in a circle.
-constexpr std::string_view lock_heads =
-    "select partition from freehold_head where partition = any($1) order by partition for update";
-constexpr std::string_view move_heads_by =
-    "update freehold_head h set position = h.position + n.events, stamp = $3, "
-    "appended = greatest(h.appended, $4) from unnest($1, $2) as n (partition, events) "
-    "where h.partition = n.partition returning h.partition, h.position";
-constexpr std::string_view insert_behind_heads =
-    "insert into freehold_event (place, stamp, appended, type, recipient, subject, json) "
-    "select n.partition << 48 | (h.position - n.rank), h.stamp, h.appended, n.type, n.recipient, "
-    "n.subject, n.json from unnest($1, $2, $3, $4, $5, $6) "
-    "as n (partition, rank, type, recipient, subject, json) "
-    "join freehold_head h on h.partition = n.partition";
+// One statement, so the server acts on it when all of it has come: a client that stops while it
+// sends 64 KiB of events holds no head. Two writers that move several heads lock them in one order,
+// so they never wait in a circle; the heads' rows below are those that were locked, not those of
+// the statement's snapshot.
+#define FREEHOLD_MOVE_HEADS                                                                      \
+  "with locked as (select partition from freehold_head where partition = any($1) "               \
+  "order by partition for update), "                                                             \
+  "heads as (update freehold_head h set position = h.position + n.events, stamp = $3, "          \
+  "appended = greatest(h.appended, $4) from unnest($1, $2) as n (partition, events) "            \
+  "join locked l on l.partition = n.partition where h.partition = l.partition "                  \
+  "returning h.partition, h.position, h.stamp, h.appended, h.low_position), "                    \
+  "written as (insert into freehold_event "                                                      \
+  "(place, stamp, appended, type, recipient, subject, json) "                                    \
+  "select n.partition << 48 | (h.position - n.rank), h.stamp, h.appended, n.type, n.recipient, " \
+  "n.subject, n.json from unnest($5, $6, $7, $8, $9, $10) "                                      \
+  "as n (partition, rank, type, recipient, subject, json) "                                      \
+  "join heads h on h.partition = n.partition) "
 
-// Retention has left an event at or below low only because it was its subject's latest state.
-constexpr std::string_view drop_replaced_behind_the_cut =
-    "delete from freehold_event e using unnest($1, $2, $3) as n (family, subject, version), "
-    "freehold_state s, freehold_head h where s.family = n.family and s.subject = n.subject "
-    "and s.version < n.version and e.place = s.place and h.partition = s.place >> 48 "
-    "and (s.place & 281474976710655) <= h.low_position";
-constexpr std::string_view keep_newer_states =
-    "insert into freehold_state as s (family, subject, version, place, deleted) "
+constexpr std::string_view append_events =
+    FREEHOLD_MOVE_HEADS "select partition, position from heads";
+
+// Retention has left an event at or below low only because it was its subject's latest state: it
+// goes when there is a newer one.
+constexpr std::string_view append_events_and_states = FREEHOLD_MOVE_HEADS
+    ", states as (select * from unnest($11, $12, $13, $14, $15, $16) "
+    "as n (family, subject, version, partition, rank, deleted)), "
+    "replaced as (delete from freehold_event e using states n, freehold_state s, freehold_head o "
+    "left join heads h on h.partition = o.partition "
+    "where s.family = n.family and s.subject = n.subject and s.version < n.version "
+    "and e.place = s.place and o.partition = s.place >> 48 "
+    "and (s.place & 281474976710655) <= coalesce(h.low_position, o.low_position)), "
+    "kept as (insert into freehold_state as s (family, subject, version, place, deleted) "
     "select n.family, n.subject, n.version, n.partition << 48 | (h.position - n.rank), n.deleted "
-    "from unnest($1, $2, $3, $4, $5, $6) "
-    "as n (family, subject, version, partition, rank, deleted) "
-    "join freehold_head h on h.partition = n.partition order by n.family, n.subject "
+    "from states n join heads h on h.partition = n.partition order by n.family, n.subject "
     "on conflict (family, subject) do update set version = excluded.version, "
-    "place = excluded.place, deleted = excluded.deleted where excluded.version > s.version";
+    "place = excluded.place, deleted = excluded.deleted where excluded.version > s.version) "
+    "select partition, position from heads";
+
+#undef FREEHOLD_MOVE_HEADS
 
 static_assert(internal::position_bits == 48);
 
 std::int64_t microseconds(Time time) {
   return time.time_since_epoch().count();
+}
+
+// Which events are the newest state of their subject: of equal versions the first.
+std::vector<std::size_t> newest_states(std::span<const NewEvent> events) {
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> newest;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (events[i].state_version <= 0) continue;
+    const auto [kept, is_new] =
+        newest.try_emplace({family_of(events[i].type), events[i].subject}, i);
+    if (!is_new && events[i].state_version > events[kept->second].state_version) kept->second = i;
+  }
+  std::vector<std::size_t> states;
+  states.reserve(newest.size());
+  for (const auto& [subject, i] : newest) states.push_back(i);
+  return states;
 }
 
 }  // namespace
@@ -60,8 +86,7 @@ PostgresStatement& PostgresBooks::statement(std::string_view text) {
 // Die before the commit: neither events nor positions are there. After it: both are, and every
 // position up to the head has its event.
 void PostgresBooks::seal(std::span<const NewEvent> events) {
-  events_.clear();
-  heads_ = nullptr;
+  forget_seal();
   if (events.empty()) return;
   const std::uint32_t partitions = log().partitions;
   const std::uint64_t stamp = internal::draw_stamp();
@@ -78,35 +103,39 @@ void PostgresBooks::seal(std::span<const NewEvent> events) {
                        .type = events[i].type,
                        .recipient = events[i].recipient,
                        .json = events[i].json});
-  move_heads(partitions);
-  FREEHOLD_CRASH_POINT("log.after_heads_sent");
-  insert_events(events);
-  keep_states(events);
+  const std::vector<std::size_t> states = newest_states(events);
+  seal_ = &statement(states.empty() ? append_events : append_events_and_states);
+  bind_heads(seen);
+  bind_events(events);
+  if (!states.empty()) bind_states(events, states);
 }
 
-void PostgresBooks::move_heads(std::uint32_t partitions) {
-  std::vector<std::int64_t> moved, by(partitions);
-  for (const std::uint32_t partition : partition_of_) ++by[partition];
-  for (std::uint32_t partition = 0; partition < partitions; ++partition)
-    if (by[partition] > 0) moved.push_back(partition);
-  std::erase(by, 0);
-  if (moved.size() > 1) {
-    PostgresStatement& lock = statement(lock_heads);
-    lock.integers(1, moved);
-    lock.send();
+void PostgresBooks::send_seal() {
+  if (seal_) seal_->send_to_read();
+  FREEHOLD_CRASH_POINT("log.after_seal_sent");
+}
+
+void PostgresBooks::forget_seal() {
+  events_.clear();
+  seal_ = nullptr;
+}
+
+// `events_of`: how many events each partition gets.
+void PostgresBooks::bind_heads(std::span<const std::int64_t> events_of) {
+  std::vector<std::int64_t> moved, by;
+  for (std::size_t partition = 0; partition < events_of.size(); ++partition) {
+    if (events_of[partition] == 0) continue;
+    moved.push_back(static_cast<std::int64_t>(partition));
+    by.push_back(events_of[partition]);
   }
-  PostgresStatement& move = statement(move_heads_by);
-  move.integers(1, moved);
-  move.integers(2, by);
-  move.integer(3, column_of_bits(events_.front().id.stamp));
-  move.integer(4, microseconds(now()));
-  move.send_to_read();
-  heads_ = &move;
+  seal_->integers(1, moved);
+  seal_->integers(2, by);
+  seal_->integer(3, column_of_bits(events_.front().id.stamp));
+  seal_->integer(4, microseconds(now()));
 }
 
-void PostgresBooks::insert_events(std::span<const NewEvent> events) {
-  using Texts = std::vector<std::optional<std::string_view>>;
-  Texts types, recipients, subjects, jsons;
+void PostgresBooks::bind_events(std::span<const NewEvent> events) {
+  std::vector<std::optional<std::string_view>> types, recipients, subjects, jsons;
   for (const NewEvent& event : events) {
     types.emplace_back(event.type);
     recipients.emplace_back(event.recipient);
@@ -114,59 +143,41 @@ void PostgresBooks::insert_events(std::span<const NewEvent> events) {
                                                   : std::nullopt);
     jsons.emplace_back(event.json);
   }
-  PostgresStatement& insert = statement(insert_behind_heads);
-  insert.integers(1, std::vector<std::int64_t>{partition_of_.begin(), partition_of_.end()});
-  insert.integers(2, rank_of_);
-  insert.texts(3, types);
-  insert.texts(4, recipients);
-  insert.texts(5, subjects);
-  insert.texts(6, jsons);
-  insert.send();
+  seal_->integers(5, std::vector<std::int64_t>{partition_of_.begin(), partition_of_.end()});
+  seal_->integers(6, rank_of_);
+  seal_->texts(7, types);
+  seal_->texts(8, recipients);
+  seal_->texts(9, subjects);
+  seal_->texts(10, jsons);
 }
 
-// Of each subject the newest version of the batch, the first of equal ones.
-void PostgresBooks::keep_states(std::span<const NewEvent> events) {
-  std::map<std::pair<std::string_view, std::string_view>, std::size_t> newest;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    if (events[i].state_version <= 0) continue;
-    const auto [kept, is_new] =
-        newest.try_emplace({family_of(events[i].type), events[i].subject}, i);
-    if (!is_new && events[i].state_version > events[kept->second].state_version) kept->second = i;
-  }
-  if (newest.empty()) return;
-
+void PostgresBooks::bind_states(std::span<const NewEvent> events,
+                                std::span<const std::size_t> states) {
   std::vector<std::optional<std::string_view>> families, subjects;
   std::vector<std::int64_t> versions, partitions, ranks, deleted;
-  for (const auto& [subject, i] : newest) {
-    families.emplace_back(subject.first);
-    subjects.emplace_back(subject.second);
+  for (const std::size_t i : states) {
+    families.emplace_back(family_of(events[i].type));
+    subjects.emplace_back(events[i].subject);
     versions.push_back(events[i].state_version);
     partitions.push_back(partition_of_[i]);
     ranks.push_back(rank_of_[i]);
     deleted.push_back(events[i].deleted ? 1 : 0);
   }
-  PostgresStatement& drop = statement(drop_replaced_behind_the_cut);
-  drop.texts(1, families);
-  drop.texts(2, subjects);
-  drop.integers(3, versions);
-  drop.send();
-  PostgresStatement& keep = statement(keep_newer_states);
-  keep.texts(1, families);
-  keep.texts(2, subjects);
-  keep.integers(3, versions);
-  keep.integers(4, partitions);
-  keep.integers(5, ranks);
-  keep.integers(6, deleted);
-  keep.send();
+  seal_->texts(11, families);
+  seal_->texts(12, subjects);
+  seal_->integers(13, versions);
+  seal_->integers(14, partitions);
+  seal_->integers(15, ranks);
+  seal_->integers(16, deleted);
 }
 
 std::vector<StoredEvent> PostgresBooks::sealed() {
-  if (!heads_) return {};
+  if (!seal_) return {};
   std::map<std::int64_t, std::int64_t> newest;
-  while (heads_->next()) newest[heads_->integer(0)] = heads_->integer(1);
+  while (seal_->next()) newest[seal_->integer(0)] = seal_->integer(1);
   for (std::size_t i = 0; i < events_.size(); ++i)
     events_[i].id.position = static_cast<std::uint64_t>(newest.at(partition_of_[i]) - rank_of_[i]);
-  heads_ = nullptr;
+  seal_ = nullptr;
   return std::exchange(events_, {});
 }
 

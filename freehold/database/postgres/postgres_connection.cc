@@ -36,6 +36,11 @@ constexpr std::string_view read_settings =
 
 constexpr std::string_view try_to_lock = "select pg_try_advisory_lock(1718773096, 1) as is_locked";
 constexpr std::string_view wait_for_lock = "select pg_advisory_lock(1718773096, 1)";
+constexpr std::string_view end_stopped =
+    "select count(*) filter (where pg_terminate_backend(pid)) as ended from pg_stat_activity "
+    "where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
+    "and state = 'active' and wait_event = 'ClientRead' and xact_start is not null "
+    "and state_change < clock_timestamp() - interval '2 seconds'";
 
 // A hint need not be on disk.
 constexpr std::string_view hint_settings = "set synchronous_commit = off";
@@ -174,6 +179,7 @@ void PostgresConnection::forget_failure() {
   }
   failed_ = false;
   lost_a_race_ = false;
+  waited_in_vain_ = false;
 }
 
 void PostgresConnection::wait_for_notifications(int other) {
@@ -217,6 +223,7 @@ void PostgresConnection::note_failure(const pg_result* result, const Sent* sent)
   const char* table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
   const bool drew_the_same = table && std::string_view{table} == "freehold_answer";
   lost_a_race_ = sqlstate.starts_with("40") || (sqlstate == "23505" && drew_the_same);
+  waited_in_vain_ = sqlstate == "55P03";
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   std::string what = line_of(primary ? primary : PQresultErrorMessage(result));
   what.append(" (").append(sqlstate).append(")");
@@ -300,6 +307,16 @@ bool PostgresConnection::try_to_lock_database(bool waits) {
   return is_locked;
 }
 
+std::int64_t PostgresConnection::end_stopped_sessions() {
+  PostgresStatement& end = statement(end_stopped);
+  FREEHOLD_ASSERT(end.next(), "a count has a row");
+  const std::int64_t ended = end.integer(0);
+  end.reset();
+  if (ended > 0)
+    record(Severity::warning, "sessions of stopped clients were ended", {{"sessions", ended}});
+  return ended;
+}
+
 std::string PostgresConnection::server_process() {
   PQexitPipelineMode(handle_.get());
   const PostgresResult result = run_simple("select pg_backend_pid()", setup_patience);
@@ -332,6 +349,7 @@ void PostgresConnection::begin_transaction(std::optional<Deadline> deadline) {
   deadline_ = deadline;
   failed_ = false;
   lost_a_race_ = false;
+  waited_in_vain_ = false;
   send_command("begin");
 }
 

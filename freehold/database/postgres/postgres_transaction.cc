@@ -56,10 +56,12 @@ void PostgresLaneTransaction::run_script(std::string_view script) {
 
 void PostgresLaneTransaction::begin(Savepoints savepoints) {
   is_inside_ = false;
+  has_freed_locks_ = false;
   PostgresConnection& connection = link_.connection();
   connection.begin_transaction(std::nullopt);
   is_inside_ = true;
   writes_at_begin_ = connection.writes();
+  books_.forget_seal();
   savepoints_ = savepoints;
   depth_ = 0;
 }
@@ -82,13 +84,14 @@ void PostgresLaneTransaction::send_marker() {
   drop.send();
 }
 
-// Everything since the last wait leaves here in one message, the marker and COMMIT at its end. A
-// connection lost before its answer leaves open whether they arrived; a transaction that has
-// written nothing is as good as undone.
+// Everything since the last wait leaves here: the marker, then the seal, which locks the heads, and
+// COMMIT right behind it. A connection lost before its answer leaves open whether they arrived; a
+// transaction that has written nothing is as good as undone.
 void PostgresLaneTransaction::commit() {
   PostgresConnection& connection = current();
-  const bool has_written = connection.writes() != writes_at_begin_;
+  const bool has_written = books_.has_seal() || connection.writes() != writes_at_begin_;
   if (has_written) send_marker();
+  books_.send_seal();
   connection.send_command("commit");
   try {
     connection.wait();
@@ -129,13 +132,28 @@ LaneTransaction::Settled PostgresLaneTransaction::settle() {
       // The connection broke again, or a server process holds the marker for longer than the wait
       // for a lock.
       link_.last()->roll_back();
+      frees_locks();
     }
   }
   return Settled::unknown;
 }
 
 void PostgresLaneTransaction::roll_back() {
-  if (link_.last() && std::exchange(is_inside_, false)) current().roll_back();
+  if (!link_.last() || !std::exchange(is_inside_, false)) return;
+  current().roll_back();
+  has_freed_locks_ = frees_locks();
+}
+
+// Who has waited for a lock in vain looks for clients that were stopped in the middle of a message,
+// or cut off there: what such a one holds would else be held until it goes on.
+bool PostgresLaneTransaction::frees_locks() {
+  if (link_.is_lost() || !current().waited_in_vain()) return false;
+  try {
+    return current().end_stopped_sessions() > 0;
+  } catch (const DatabaseFault&) {
+    current().roll_back();
+    return false;
+  }
 }
 
 // What fails behind a savepoint was sent behind it: an earlier failure would lead back to a

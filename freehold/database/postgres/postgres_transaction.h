@@ -26,7 +26,9 @@ class PostgresLaneTransaction final : public LaneTransaction {
   bool is_open() const override;
   void commit() override;
   Settled settle() override;
-  bool can_run_again() const override { return link_.is_lost() || current().lost_a_race(); }
+  bool can_run_again() const override {
+    return link_.is_lost() || current().lost_a_race() || has_freed_locks_;
+  }
   void roll_back() override;
 
  protected:
@@ -40,6 +42,7 @@ class PostgresLaneTransaction final : public LaneTransaction {
   PostgresConnection& current() const;
   void send_marker();
   bool found_committed();
+  bool frees_locks();
 
   PostgresLink& link_;
   PostgresStatistics& statistics_;
@@ -48,6 +51,7 @@ class PostgresLaneTransaction final : public LaneTransaction {
   std::int64_t batch_ = 0;
   std::int64_t writes_at_begin_ = 0;
   bool is_inside_ = false;
+  bool has_freed_locks_ = false;  // that the last transaction waited for
   Savepoints savepoints_ = Savepoints::none;
   int depth_ = 0;
 };
