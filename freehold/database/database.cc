@@ -23,12 +23,16 @@ using Body = std::move_only_function<Result<>(SqlTransaction&)>;
 
 // Goes on where the coroutine ran.
 template <class Handler>
-void submit_for(Handler handler, Database& database, Urgency urgency, Body body) {
+void submit_for(Handler handler, Database& database, Submission how, Body body) {
   auto executor = boost::asio::get_associated_executor(handler);
   auto done = [handler = std::move(handler)](Result<> outcome) mutable {
     std::move(handler)(std::move(outcome));
   };
-  database.submit(urgency, Job{std::move(body), std::move(done), std::move(executor)});
+  database.submit(how.urgency, Job{.body = std::move(body),
+                                   .done = std::move(done),
+                                   .executor = std::move(executor),
+                                   .names_locks = std::move(how.names_locks),
+                                   .is_alone = how.is_alone});
 }
 
 Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTransaction&)> body) {
@@ -42,13 +46,13 @@ Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor w
   return run_on(std::move(where), read_here(database, std::move(body)));
 }
 
-Task<Result<>> run_in_lane(Database* database, Urgency urgency, Body body) {
-  const auto initiate = [database, urgency](auto handler, Body submitted) {
-    submit_for(std::move(handler), *database, urgency, std::move(submitted));
+Task<Result<>> run_in_lane(Database* database, Submission how, Body body) {
+  const auto initiate = [database](auto handler, Submission as, Body submitted) {
+    submit_for(std::move(handler), *database, std::move(as), std::move(submitted));
   };
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
                                                  void(Result<>)>(
-      initiate, boost::asio::use_awaitable, std::move(body));
+      initiate, boost::asio::use_awaitable, std::move(how), std::move(body));
 }
 
 }  // namespace freehold::internal

@@ -13,6 +13,7 @@
 #include "freehold/base/result.h"
 #include "freehold/base/task.h"
 #include "freehold/database/internal/body.h"
+#include "freehold/database/row_locks.h"
 #include "freehold/database/transaction.h"
 
 namespace freehold {
@@ -29,7 +30,21 @@ struct Job {
   std::move_only_function<Result<>(SqlTransaction&)> body;
   std::move_only_function<void(Result<>)> done;
   boost::asio::any_io_executor executor{};
+  NamesLocks names_locks = {};  // empty: it contends for nothing
+  // Runs in a batch of its own: it locks for its whole length what others come to at their end.
+  bool is_alone = false;
 };
+
+namespace internal {
+
+// How a body is submitted: as in Job.
+struct Submission {
+  Urgency urgency = Urgency::request;
+  NamesLocks names_locks = {};
+  bool is_alone = false;
+};
+
+}  // namespace internal
 
 // A service's own database. Bodies of transactions are plain synchronous code that touches only its
 // transaction and what it captured; they may run more than once; they cannot be coroutines, so no
@@ -42,9 +57,14 @@ class Database {
   // are committed together. A refusal undoes this body alone. Fails with: overloaded (the queue is
   // full), shutting_down, database_unavailable, disk_full: nothing happened; commit_unknown:
   // perhaps it did; internal: the body threw, nothing happened. What the body appends carries
-  // `trace_parent` (http::Call::trace_parent), unless it is empty.
+  // `trace_parent` (http::Call::trace_parent), unless it is empty. `names_locks`: see row_locks.h.
   template <class Body>
-  Task<internal::BodyResult<Body>> write(Body body, std::string trace_parent = {});
+  Task<internal::BodyResult<Body>> write(Body body, std::string trace_parent = {},
+                                         NamesLocks names_locks = {});
+
+  // The same in a batch of its own: for upkeep of the log, which locks a head before its end.
+  template <class Body>
+  Task<internal::BodyResult<Body>> write_alone(Body body);
 
   // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
   // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long. A
@@ -83,6 +103,10 @@ class Database {
   virtual const boost::asio::any_io_executor* reads_elsewhere() const { return nullptr; }
 
  private:
+  template <class Body>
+  Task<internal::BodyResult<Body>> write_as(internal::Submission how, Body body,
+                                            std::string trace_parent);
+
   Watches watches_;
 };
 

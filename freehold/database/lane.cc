@@ -12,6 +12,7 @@
 #include "freehold/base/clock.h"
 #include "freehold/base/crash_point.h"
 #include "freehold/base/errors.h"
+#include "freehold/base/random.h"
 #include "freehold/base/record.h"
 #include "freehold/database/fault.h"
 
@@ -21,17 +22,27 @@ namespace {
 // A quarter of every batch is for requests, if there are any, however many consumers wait.
 constexpr std::size_t requests_share = 4;
 
-// How often a batch is run again as it was.
+// How often a batch is run again as it was, and how often it may lose to another lane before it is
+// run one by one, and a body alone before it is given up.
 constexpr int losses_max = 3;
+constexpr int races_together_max = 1;
+constexpr int races_alone_max = 8;
+constexpr std::chrono::milliseconds race_pause_max{10};  // times the races that were lost
 
 void exit_now() {
   std::_Exit(EXIT_FAILURE);
 }
 
-void move_first(std::deque<Job>& from, std::size_t count, std::vector<Job>& to) {
-  const auto end = from.begin() + static_cast<std::ptrdiff_t>(count);
-  std::move(from.begin(), end, std::back_inserter(to));
-  from.erase(from.begin(), end);
+// False: a job that must be alone is next, or was taken.
+bool move_first(std::deque<Job>& from, std::size_t count, std::vector<Job>& to) {
+  for (; count > 0; --count) {
+    const bool is_alone = from.front().is_alone;
+    if (is_alone && !to.empty()) return false;
+    to.push_back(std::move(from.front()));
+    from.pop_front();
+    if (is_alone) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -150,6 +161,7 @@ void Lane::stop() {
     stopping_ = true;
   }
   work_has_come_.notify_one();
+  stops_.notify_all();
   if (thread_.joinable()) {
     thread_.join();
   } else if (!was_left_) {
@@ -184,15 +196,15 @@ std::size_t Lane::run_next(std::unique_lock<std::mutex>& lock) {
   return jobs;
 }
 
-// Consumers first, because what they do has been accepted already; requests keep their share.
+// Consumers first, because what they do has been accepted already; requests keep their share. A job
+// that must be alone ends the batch before it.
 std::vector<Lane::Entry> Lane::take_batch() {
   const std::size_t reserved = std::min(requests_.size(), options_.batch_max / requests_share);
   const std::size_t consumers = std::min(consumers_.size(), options_.batch_max - reserved);
   const std::size_t requests = std::min(requests_.size(), options_.batch_max - consumers);
   std::vector<Job> jobs;
   jobs.reserve(consumers + requests);
-  move_first(consumers_, consumers, jobs);
-  move_first(requests_, requests, jobs);
+  if (move_first(consumers_, consumers, jobs)) move_first(requests_, requests, jobs);
   std::vector<Entry> batch(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) batch[i].job = std::move(jobs[i]);
   return batch;
@@ -201,18 +213,44 @@ std::vector<Lane::Entry> Lane::take_batch() {
 void Lane::run(Entries batch) {
   using enum LaneTransaction::Savepoints;
   was_left_ = true;
-  const auto run_through_losses = [this](Entries entries, LaneTransaction::Savepoints savepoints) {
-    Run run = run_together(entries, savepoints);
-    for (int lost = 0; run == Run::again_as_it_was && lost < losses_max; ++lost)
-      run = run_together(entries, savepoints);
-    return run;
-  };
   Run run = run_through_losses(batch, batch.size() == 1 ? real : none);
   if (run != Run::ended) ++statistics_.reruns;
   if (run == Run::again_with_savepoints) run = run_through_losses(batch, real);
   if (run == Run::again_one_by_one)
     for (Entry& entry : batch) run_through_losses({&entry, 1}, real);
   count(batch);
+}
+
+Lane::Run Lane::run_through_losses(Entries batch, LaneTransaction::Savepoints savepoints) {
+  const int races_max = batch.size() > 1 ? races_together_max : races_alone_max;
+  int races = 0;
+  Run run = run_together(batch, savepoints);
+  for (int losses = 0; run == Run::again_as_it_was && losses < losses_max + races; ++losses) {
+    if (transaction_.lost_a_race()) {
+      ++statistics_.races;
+      if (++races > races_max) return batch.size() > 1 ? Run::again_one_by_one : Run::ended;
+      pause_after_race(races);
+    }
+    run = run_together(batch, savepoints);
+  }
+  return run;
+}
+
+// The other one has what this one lost to; at once, it would be met again.
+void Lane::pause_after_race(int races) {
+  const auto at_most = static_cast<std::uint64_t>(race_pause_max / std::chrono::microseconds{1});
+  const std::chrono::microseconds pause{
+      Random::current().below(at_most * static_cast<std::uint64_t>(races))};
+  std::unique_lock lock{mutex_};
+  stops_.wait_for(lock, pause, [this] { return stopping_; });
+}
+
+void Lane::lock_rows(Entries batch) {
+  if (!transaction_.has_rivals()) return;
+  RowLocks locks;
+  for (Entry& entry : batch)
+    if (entry.job.names_locks) entry.job.names_locks(locks);
+  transaction_.lock(locks);
 }
 
 // Runs the bodies and commits them in one transaction, or leaves nothing of it and says how they
@@ -227,6 +265,7 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
   try {
     transaction_.begin(savepoints);
     has_begun = true;
+    lock_rows(batch);
     for (Entry& entry : batch) run_body(entry);
     commit();
     return Run::ended;

@@ -10,8 +10,9 @@
 //   2. together, behind a savepoint each: that one alone is undone.
 //   3. one by one, each in a transaction of its own: when an error undid the whole transaction (a
 //      full disk does) or its commit failed. So the one that cannot be done hurts no other.
-// A batch whose connection was lost, or that lost its locks to another writer, is run again as it
-// was; if its COMMIT was under way then, it is first found out what became of it.
+// A batch whose connection was lost is run again as it was; if its COMMIT was under way then, it is
+// first found out what became of it. One that lost its locks to another lane is run again after a
+// pause of random length, then one by one, so that two batches do not meet for ever.
 // Whatever ends a run undoes all of it, in the database and in memory (on_rollback).
 #pragma once
 
@@ -37,6 +38,10 @@ class LaneTransaction : public SqlTransaction {
   enum class Savepoints { none, real };
 
   virtual void begin(Savepoints savepoints) = 0;
+  // Whether other lanes may write at the same time. Then, right after begin(), the rows that the
+  // bodies have named are locked, in one order.
+  virtual bool has_rivals() const { return false; }
+  virtual void lock(const RowLocks& locks) { (void)locks; }
   virtual bool is_open() const = 0;  // false after begin(): an error has undone all of it
   // Durable when it returns. Throws DatabaseFault: commit_unknown, or any other code when nothing
   // was committed.
@@ -50,6 +55,8 @@ class LaneTransaction : public SqlTransaction {
   // held its locks in a circle. It may be run again as it was; begin() makes another connection, or
   // throws.
   virtual bool can_run_again() const { return false; }
+  // Of these, whether it was undone for the sake of another lane's.
+  virtual bool lost_a_race() const { return false; }
   virtual void roll_back() = 0;  // also when nothing is open
   // Between two transactions, nothing being open: upkeep that needs the only writer at rest.
   virtual void rest() {}
@@ -79,6 +86,7 @@ struct LaneStatistics {
   std::atomic<std::uint64_t> refused = 0;    // of these, undone by a refusal
   std::atomic<std::uint64_t> failed = 0;     // of these, undone by a fault
   std::atomic<std::uint64_t> reruns = 0;     // batches that were run again
+  std::atomic<std::uint64_t> races = 0;      // that were lost to another lane
   std::atomic<std::uint64_t> overloads = 0;  // jobs that found their queue full
   std::atomic<std::uint64_t> events = 0;     // appended to the log
   std::atomic<std::uint64_t> commit_ns = 0;  // spent in COMMIT
@@ -140,6 +148,9 @@ class Lane {
   std::size_t run_next(std::unique_lock<std::mutex>& lock);
   std::vector<Entry> take_batch();
   void run(Entries batch);
+  Run run_through_losses(Entries batch, LaneTransaction::Savepoints savepoints);
+  void pause_after_race(int races);
+  void lock_rows(Entries batch);
   Run run_together(Entries batch, LaneTransaction::Savepoints savepoints);
   void run_body(Entry& entry);
   void check_open();
@@ -168,6 +179,7 @@ class Lane {
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable work_has_come_;
+  std::condition_variable stops_;
   std::deque<Job> consumers_;
   std::deque<Job> requests_;
   std::deque<Pause*> pauses_;

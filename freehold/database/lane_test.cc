@@ -75,6 +75,26 @@ TEST_F(LaneTest, what_has_come_is_committed_together) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(outcome(i));
 }
 
+TEST_F(LaneTest, a_job_that_must_be_alone_has_a_batch_of_its_own) {
+  const auto before = statistics().batches.load();
+  submit(writes(1));
+  submit(writes(2));
+  database_->submit(Urgency::request, {.body = writes(3), .done = {}, .is_alone = true});
+  submit(writes(4));
+  submit(writes(5));
+  run();
+  EXPECT_EQ(statistics().batches - before, 3U);
+  EXPECT_THAT(committed_, ElementsAre(1, 2, 3, 4, 5));
+}
+
+TEST_F(LaneTest, without_other_writers_nobody_is_asked_for_locks) {
+  database_->submit(Urgency::request, {.body = writes(1), .done = {}, .names_locks = [](RowLocks&) {
+                                         ADD_FAILURE() << "SQLite has one writer";
+                                       }});
+  run();
+  EXPECT_THAT(committed_, ElementsAre(1));
+}
+
 TEST_F(LaneTest, a_refusal_before_the_first_write_costs_no_rerun) {
   submit(writes(1));
   submit([this](SqlTransaction& transaction) -> Result<> {

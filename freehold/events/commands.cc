@@ -69,19 +69,21 @@ Consumer Commands::from(std::string caller) const {
   Consumer consumer{"commands", std::move(caller)};
   for (const auto& [type, handler] : handlers_)
     consumer.on_type(
-        type,
-        {.decode = handler.decode,
-         .apply = [answered = handler.answer](SqlTransaction& transaction, const void* command,
-                                              const Delivery& delivery) {
-           const Result<std::string> answer =
-               transaction.attempt([&] { return answered(transaction, command, delivery); });
-           if (FREEHOLD_PLANTED_BUG("commands.reply_lost")) return;
-           if (!delivery.request_id.empty())
-             append_to_sender(transaction, delivery, "freehold.reply.v1",
-                              reply_to(delivery, answer));
-           else if (!answer)
-             throw EventFailed("refused, and nobody waits for the reply: " + answer.error().text());
-         }});
+        type, {.decode = handler.decode,
+               .apply =
+                   [answered = handler.answer](SqlTransaction& transaction, const void* command,
+                                               const Delivery& delivery) {
+                     const Result<std::string> answer = transaction.attempt(
+                         [&] { return answered(transaction, command, delivery); });
+                     if (FREEHOLD_PLANTED_BUG("commands.reply_lost")) return;
+                     if (!delivery.request_id.empty())
+                       append_to_sender(transaction, delivery, "freehold.reply.v1",
+                                        reply_to(delivery, answer));
+                     else if (!answer)
+                       throw EventFailed("refused, and nobody waits for the reply: " +
+                                         answer.error().text());
+                   },
+               .names_locks = handler.names_locks});
   consumer.on_family(service_ + ".*", [](SqlTransaction&, const Delivery& delivery) {
     throw EventFailed("this service does not know the command " + std::string{delivery.type});
   });

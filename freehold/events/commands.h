@@ -30,6 +30,13 @@ namespace freehold {
 // id has nobody who waits: it gets no reply, and its refusal is a failure. So is a command that
 // this service does not know.
 //
+// A handler of a popular row's commands names the rows that it may contend for with other instances
+// (database/row_locks.h), from the command alone:
+//
+//   commands.on<ReserveStock>(reserve_stock, [](RowLocks& locks, const ReserveStock& command) {
+//     for (const Line& line : command.lines) locks.add(stock_rows, line.product_id);
+//   });
+//
 // A handler must have no second effect when the same intent comes again (a restored log sends it
 // anew): it recognises the intent by a key of the business, not by the event.
 class Commands {
@@ -37,10 +44,11 @@ class Commands {
   explicit Commands(std::string service) : service_(std::move(service)) {}
 
   template <Command C>
-  Commands& on(Result<typename C::Reply> (*handler)(SqlTransaction&, const C&, const Delivery&));
+  Commands& on(Result<typename C::Reply> (*handler)(SqlTransaction&, const C&, const Delivery&),
+               void (*names_locks)(RowLocks&, const C&) = nullptr);
   template <Command C, class Callable>
     requires std::is_invocable_v<const Callable&, SqlTransaction&, const C&, const Delivery&>
-  Commands& on(Callable handler);
+  Commands& on(Callable handler, void (*names_locks)(RowLocks&, const C&) = nullptr);
 
   // The consumer "commands" of that caller's log, with the handlers known so far.
   Consumer from(std::string caller) const;
@@ -62,6 +70,7 @@ class Commands {
     std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
     // Returns the reply as JSON, or the refusal.
     std::function<Result<std::string>(SqlTransaction&, const void*, const Delivery&)> answer;
+    std::function<void(RowLocks&, const void*)> names_locks;
   };
   void add(std::string_view type, Handler handler);
 
@@ -69,15 +78,28 @@ class Commands {
   std::map<std::string, Handler, std::less<>> handlers_;  // by type
 };
 
+namespace internal {
+
+template <class C>
+std::function<void(RowLocks&, const void*)> erased(void (*names_locks)(RowLocks&, const C&)) {
+  if (!names_locks) return {};
+  return [names_locks](RowLocks& locks, const void* command) {
+    names_locks(locks, *static_cast<const C*>(command));
+  };
+}
+
+}  // namespace internal
+
 template <Command C>
 Commands& Commands::on(Result<typename C::Reply> (*handler)(SqlTransaction&, const C&,
-                                                            const Delivery&)) {
-  return on<C, decltype(handler)>(handler);
+                                                            const Delivery&),
+                       void (*names_locks)(RowLocks&, const C&)) {
+  return on<C, decltype(handler)>(handler, names_locks);
 }
 
 template <Command C, class Callable>
   requires std::is_invocable_v<const Callable&, SqlTransaction&, const C&, const Delivery&>
-Commands& Commands::on(Callable handler) {
+Commands& Commands::on(Callable handler, void (*names_locks)(RowLocks&, const C&)) {
   internal::check_event<C>();
   static_assert(
       std::is_same_v<
@@ -92,7 +114,8 @@ Commands& Commands::on(Callable handler) {
                                                 const Delivery& delivery) -> Result<std::string> {
          FREEHOLD_TRY(auto reply, handler(transaction, *static_cast<const C*>(command), delivery));
          return to_json(reply);
-       }});
+       },
+       .names_locks = internal::erased(names_locks)});
   return *this;
 }
 

@@ -60,6 +60,12 @@ Consumer::Decoded Consumer::decode(std::string_view type, std::string_view data)
   return {*std::move(event), {}};
 }
 
+void Consumer::name_locks(RowLocks& locks, const Decoded& decoded, std::string_view type) const {
+  if (!decoded.event) return;
+  const Typed& typed = typed_.find(type)->second;
+  if (typed.names_locks) typed.names_locks(locks, decoded.event.get());
+}
+
 void Consumer::apply(SqlTransaction& transaction, const Decoded& decoded,
                      const Delivery& delivery) const {
   if (!decoded.failure.empty()) throw EventFailed(decoded.failure);

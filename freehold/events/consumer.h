@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "freehold/base/task.h"
+#include "freehold/database/row_locks.h"
 #include "freehold/database/transaction.h"
 #include "freehold/events/delivery.h"
 #include "freehold/events/event.h"
@@ -80,6 +81,8 @@ class Consumer {
   struct Typed {
     std::function<Result<std::shared_ptr<const void>>(std::string_view data)> decode;
     std::function<void(SqlTransaction&, const void*, const Delivery&)> apply;
+    // Which rows it may contend for (database/row_locks.h); empty: none.
+    std::function<void(RowLocks&, const void*)> names_locks = {};
   };
   Consumer& on_type(std::string_view type, Typed typed);
 
@@ -90,6 +93,7 @@ class Consumer {
   };
   Decoded decode(std::string_view type, std::string_view data) const;
   void apply(SqlTransaction& transaction, const Decoded& decoded, const Delivery& delivery) const;
+  void name_locks(RowLocks& locks, const Decoded& decoded, std::string_view type) const;
   const AsideHandler& set_aside_handler() const { return on_set_aside_; }
   const Rebuild& rebuild() const { return rebuild_; }
 

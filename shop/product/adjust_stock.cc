@@ -26,7 +26,8 @@ Task<Result<http::Reply<StockView>>> StockKeeping::adjust_stock(StockAdjustment 
       [request](SqlTransaction& transaction) -> Result<http::Reply<StockView>> {
         FREEHOLD_TRY(adjust(transaction, request.id, request.delta, request.reason));
         return http::Reply<StockView>{.status = 201, .body = *find_stock(transaction, request.id)};
-      });
+      },
+      {}, [id = request.id](freehold::RowLocks& locks) { locks.add(stock_rows, id); });
 }
 
 Task<Result<StockView>> StockKeeping::get(GetStock request, http::Call) {

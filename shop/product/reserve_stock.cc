@@ -6,7 +6,7 @@
 
 namespace product {
 
-using freehold::Delivery, freehold::Result, freehold::SqlTransaction;
+using freehold::Delivery, freehold::Result, freehold::RowLocks, freehold::SqlTransaction;
 
 namespace {
 
@@ -30,10 +30,21 @@ Result<StockSold> turn_into_sold(SqlTransaction& transaction, const SellStock& c
   return StockSold{command.reservation};
 }
 
+void name_locks(RowLocks& locks, const ReserveStock& command) {
+  for (const Line& line : command.lines) locks.add(stock_rows, line.product_id);
+}
+
+template <class OfReservation>
+void name_locks(RowLocks& locks, const OfReservation& command) {
+  locks.add(stock_rows, command.reservation);
+}
+
 }  // namespace
 
 void accept_stock_commands(freehold::Commands& commands) {
-  commands.on<ReserveStock>(reserve).on<ReleaseStock>(give_back).on<SellStock>(turn_into_sold);
+  commands.on<ReserveStock>(reserve, name_locks)
+      .on<ReleaseStock>(give_back, name_locks)
+      .on<SellStock>(turn_into_sold, name_locks);
 }
 
 }  // namespace product

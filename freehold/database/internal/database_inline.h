@@ -12,9 +12,8 @@
 namespace freehold {
 namespace internal {
 
-// Submits the body as a job of that urgency, waits for its outcome and goes on where the caller
-// ran.
-Task<Result<>> run_in_lane(Database* database, Urgency urgency,
+// Submits the body as a job, waits for its outcome and goes on where the caller ran.
+Task<Result<>> run_in_lane(Database* database, Submission how,
                            std::move_only_function<Result<>(SqlTransaction&)> body);
 
 // Runs the body with read_now, there, waits for it and goes on where the caller ran.
@@ -40,12 +39,25 @@ struct RunningBody {
 }  // namespace internal
 
 template <class Body>
-Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_parent) {
+Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_parent,
+                                                 NamesLocks names_locks) {
+  return write_as({.urgency = Urgency::request, .names_locks = std::move(names_locks)},
+                  std::move(body), std::move(trace_parent));
+}
+
+template <class Body>
+Task<internal::BodyResult<Body>> Database::write_alone(Body body) {
+  return write_as({.urgency = Urgency::request, .is_alone = true}, std::move(body), {});
+}
+
+template <class Body>
+Task<internal::BodyResult<Body>> Database::write_as(internal::Submission how, Body body,
+                                                    std::string trace_parent) {
   if constexpr (internal::BodyOutcome<Body>::can_run) {
     const std::shared_ptr<internal::RunningBody<Body>> running{
         new internal::RunningBody<Body>{std::move(body), std::move(trace_parent), std::nullopt}};
     const Result<> done = co_await internal::run_in_lane(
-        this, Urgency::request,
+        this, std::move(how),
         [running](SqlTransaction& transaction) { return running->run(transaction); });
     if (!done) co_return done.error();
     co_return *std::move(running->outcome);

@@ -28,6 +28,7 @@ enum TypeNumber : unsigned {
   double_type = 701,
   numeric_type = 1700,
   jsonb_type = 3802,
+  bytea_array_type = 1001,
   text_array_type = 1009,
   bigint_array_type = 1016,
 };
@@ -121,8 +122,17 @@ void PostgresStatement::integers(int number, std::span<const std::int64_t> value
 }
 
 void PostgresStatement::texts(int number, std::span<const std::optional<std::string_view>> values) {
-  std::string& bytes = parameter(number, text_array_type).bytes;
-  begin_array(bytes, text_type, values.size());
+  array(number, text_array_type, text_type, values);
+}
+
+void PostgresStatement::blobs(int number, std::span<const std::optional<std::string_view>> values) {
+  array(number, bytea_array_type, bytea_type, values);
+}
+
+void PostgresStatement::array(int number, unsigned type, unsigned element_type,
+                              std::span<const std::optional<std::string_view>> values) {
+  std::string& bytes = parameter(number, type).bytes;
+  begin_array(bytes, element_type, values.size());
   for (const auto& value : values) {
     append_big_endian(bytes, value ? static_cast<std::uint32_t>(value->size()) : ~std::uint32_t{0});
     if (value) bytes += *value;
@@ -171,6 +181,11 @@ void PostgresStatement::send(bool is_kept) {
 
 void PostgresStatement::send() {
   ++connection_.writes_;
+  connection_.has_unknown_changes_ = true;
+  send(false);
+}
+
+void PostgresStatement::send_lock() {
   connection_.has_unknown_changes_ = true;
   send(false);
 }

@@ -40,6 +40,7 @@ class PostgresStatement final : public SqlStatement {
   // Arrays, for unnest.
   void integers(int parameter, std::span<const std::int64_t> values);
   void texts(int parameter, std::span<const std::optional<std::string_view>> values);
+  void blobs(int parameter, std::span<const std::optional<std::string_view>> values);
 
   bool is_null(int column) const override;
   std::int64_t integer(int column) const override;
@@ -57,6 +58,8 @@ class PostgresStatement final : public SqlStatement {
 
   // As send(), but its rows can be read with next() when something else has been waited for.
   void send_to_read();
+  // As send(), for one that changes nothing: who only locked rows has nothing to undo.
+  void send_lock();
 
  private:
   friend class PostgresConnection;
@@ -73,6 +76,8 @@ class PostgresStatement final : public SqlStatement {
   };
 
   Parameter& parameter(int number, unsigned type);
+  void array(int number, unsigned type, unsigned element_type,
+             std::span<const std::optional<std::string_view>> values);
   std::size_t variant();
   void send(bool is_kept);
   void take(PostgresResult result);

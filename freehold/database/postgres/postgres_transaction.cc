@@ -66,6 +66,30 @@ void PostgresLaneTransaction::begin(Savepoints savepoints) {
   depth_ = 0;
 }
 
+// Nobody waits for them here: what follows does, behind them.
+void PostgresLaneTransaction::lock(const RowLocks& locks) {
+  for (const auto& [text, parameters] : locks.all()) {
+    auto& lock = static_cast<PostgresStatement&>(statement(text));
+    for (int number = 1; const RowLocks::Keys& keys : parameters) {
+      const std::vector<std::optional<std::string_view>> bytes{keys.bytes.begin(),
+                                                               keys.bytes.end()};
+      switch (keys.type) {
+        case ColumnType::text:
+          lock.texts(number, bytes);
+          break;
+        case ColumnType::blob:
+          lock.blobs(number, bytes);
+          break;
+        default:
+          lock.integers(number,
+                        std::vector<std::int64_t>{keys.integers.begin(), keys.integers.end()});
+      }
+      ++number;
+    }
+    lock.send_lock();
+  }
+}
+
 bool PostgresLaneTransaction::is_open() const {
   return is_inside_ && !link_.is_lost() && current().is_usable();
 }

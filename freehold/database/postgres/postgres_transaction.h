@@ -23,12 +23,15 @@ class PostgresLaneTransaction final : public LaneTransaction {
   void run_script(std::string_view script) override;
 
   void begin(Savepoints savepoints) override;
+  bool has_rivals() const override { return true; }
+  void lock(const RowLocks& locks) override;
   bool is_open() const override;
   void commit() override;
   Settled settle() override;
   bool can_run_again() const override {
     return link_.is_lost() || current().lost_a_race() || has_freed_locks_;
   }
+  bool lost_a_race() const override { return !link_.is_lost() && current().lost_a_race(); }
   void roll_back() override;
 
  protected:

@@ -89,7 +89,10 @@ Task<Result<>> ConsumerLoop::Run::apply_together(PartitionPointer partition,
                                                  std::size_t events_max) {
   const auto batch = std::make_shared<Batch>(Batch{.events_max = events_max});
   const Result<> applied = co_await internal::run_in_lane(
-      &database_, Urgency::consumer,
+      &database_,
+      {.urgency = Urgency::consumer,
+       .names_locks = [self = shared_from_this(), partition,
+                       batch](RowLocks& locks) { self->name_locks(locks, *partition, *batch); }},
       [self = shared_from_this(), partition, batch](SqlTransaction& transaction) {
         return self->apply_batch(transaction, *partition, *batch);
       });
@@ -108,9 +111,18 @@ Task<Result<>> ConsumerLoop::Run::apply_together(PartitionPointer partition,
   co_return Result<>{};
 }
 
+// What has come by now is what will be applied.
+void ConsumerLoop::Run::name_locks(RowLocks& locks, const Partition& partition,
+                                   Batch& batch) const {
+  batch.taken = partition.intake.take(batch.events_max);
+  batch.is_taken = true;
+  for (const internal::Intake::Item* item : batch.taken.items)
+    if (item->event) consumer_.name_locks(locks, item->decoded, item->event->type);
+}
+
 Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& partition,
                                         Batch& batch) const {
-  batch.taken = partition.intake.take(batch.events_max);
+  if (!std::exchange(batch.is_taken, false)) batch.taken = partition.intake.take(batch.events_max);
   if (batch.taken.items.empty()) return {};
   FREEHOLD_TRY(move_cursor(transaction, batch));
   const auto keys_aside = transaction.books().aside_keys(name_);
@@ -151,7 +163,7 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
         Result<>{};
   const auto batch = std::make_shared<Batch>(Batch{.events_max = 1});
   const Result<> done = co_await internal::run_in_lane(
-      &database_, Urgency::consumer,
+      &database_, {.urgency = Urgency::consumer},
       [self = shared_from_this(), partition, batch, why, park](SqlTransaction& transaction) {
         return self->set_aside_first(transaction, *partition, *batch, why, park);
       });

@@ -118,7 +118,12 @@ Task<Result<>> ConsumerLoop::Run::apply_aside(AsideEvent event) {
   const CloudEvent& cloud_event = batch->events().front();
   const auto decoded = consumer_.decode(cloud_event.type, cloud_event.data);
   const Result<> applied = co_await internal::run_in_lane(
-      &database_, Urgency::consumer,
+      &database_,
+      {.urgency = Urgency::consumer,
+       .names_locks =
+           [self = shared_from_this(), batch, decoded](RowLocks& locks) {
+             self->consumer_.name_locks(locks, decoded, batch->events().front().type);
+           }},
       [self = shared_from_this(), batch, decoded, event](SqlTransaction& transaction) -> Result<> {
         FREEHOLD_TRY(self->check_owner(transaction, event.id.partition));
         self->consumer_.apply(

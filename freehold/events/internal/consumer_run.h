@@ -89,6 +89,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   struct Batch {
     std::size_t events_max = 0;
     internal::Intake::Taken taken{};
+    bool is_taken = false;  // for the run that follows: its locks were named
     bool fenced = false;
   };
 
@@ -132,6 +133,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<std::optional<internal::CarefulTurn>> take_turn(PartitionPointer partition);
   Task<Result<bool>> note_try(EventId id);
   Task<Result<>> set_aside(PartitionPointer partition, std::string why, bool park);
+  void name_locks(RowLocks& locks, const Partition& partition, Batch& batch) const;
   Result<> apply_batch(SqlTransaction& transaction, Partition& partition, Batch& batch) const;
   Result<> set_aside_first(SqlTransaction& transaction, Partition& partition, Batch& batch,
                            std::string_view why, bool park) const;

@@ -110,10 +110,10 @@ Task<Result<std::size_t>> EventLog::State::sweep() {
   std::size_t deleted = 0;
   for (std::uint32_t partition = 0; partition < log_.partitions; ++partition) {
     for (bool done = false; !done;) {
-      FREEHOLD_CO_TRY(const Cut cut,
-                      co_await database_.write([this, partition](SqlTransaction& transaction) {
-                        return cut_piece(transaction, partition);
-                      }));
+      FREEHOLD_CO_TRY(const Cut cut, co_await database_.write_alone(
+                                         [this, partition](SqlTransaction& transaction) {
+                                           return cut_piece(transaction, partition);
+                                         }));
       deleted += cut.deleted;
       done = cut.done;
       forget(cut.lost);

@@ -183,7 +183,7 @@ Task<Result<std::size_t>> SagaRunner::fire_timers() {
 
 Task<Result<>> SagaRunner::fire(std::vector<std::string> due) {
   co_return co_await run_in_lane(
-      &database_, Urgency::consumer,
+      &database_, {.urgency = Urgency::consumer},
       [self = shared_from_this(), due = std::move(due)](SqlTransaction& transaction) -> Result<> {
         for (const std::string& id : due) self->fire(transaction, id);
         return {};
@@ -279,14 +279,14 @@ Task<Result<>> SagaRunner::try_again(std::string saga) {
   const auto self = shared_from_this();
   const auto is_noted = std::make_shared<bool>(false);
   FREEHOLD_CO_TRY(
-      co_await run_in_lane(&database_, Urgency::consumer,
+      co_await run_in_lane(&database_, {.urgency = Urgency::consumer},
                            [self, saga, is_noted](SqlTransaction& transaction) -> Result<> {
                              *is_noted = self->note_attempt(transaction, saga);
                              return {};
                            }));
   if (!*is_noted) co_return Result<>{};
   FREEHOLD_CRASH_POINT("saga.attempt_noted");
-  co_return co_await run_in_lane(&database_, Urgency::consumer,
+  co_return co_await run_in_lane(&database_, {.urgency = Urgency::consumer},
                                  [self, saga](SqlTransaction& transaction) -> Result<> {
                                    self->attempt(transaction, saga);
                                    return {};

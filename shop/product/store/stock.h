@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "freehold/database/row_locks.h"
 #include "freehold/database/transaction.h"
 #include "shop/product/contract/product_contract.h"
 
@@ -23,6 +24,15 @@ struct StockView {
   std::int64_t returned = 0;
 };
 BOOST_DESCRIBE_STRUCT(StockView, (), (on_hand, reserved, available, sold, returned))
+
+// The stock of products, and of the products in reservations' lines: what several instances contend
+// for, and so name before they change it. Lines are written as Id does: text with hyphens.
+inline constexpr freehold::sql::Lock<ProductId, ReservationId> stock_rows{
+    "select 1 from stock s join (select unnest($1) as product_id union "
+    "select decode(replace(line ->> 'product_id', '-', ''), 'hex') "
+    "from reservation r cross join jsonb_array_elements(r.lines::jsonb) as line "
+    "where r.id = any($2)) n on n.product_id = s.product_id "
+    "order by s.product_id for update of s"};
 
 std::optional<StockView> find_stock(freehold::SqlTransaction& transaction, ProductId id);
 
