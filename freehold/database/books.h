@@ -200,13 +200,17 @@ class Books {
   // Cuts the next piece of the prefix that ends with `position` (or with the head, if that is
   // less): looks at no more than `events_max` events, deletes all but the latest states of living
   // subjects, and moves low behind them. Returns how many it deleted; the prefix is gone when low
-  // has reached its end. Readers may see low move piece by piece.
+  // has reached its end. Readers may see low move piece by piece. Locks the head before the end of
+  // the transaction, so its job is alone in its batch (Job::is_alone).
   virtual std::size_t cut(std::uint32_t partition, std::uint64_t position,
                           std::size_t events_max) = 0;
   // The last position that was appended before `time`; low if none that is kept was.
   virtual std::uint64_t position_before(std::uint32_t partition, Time time) = 0;
+  // Unless a note of a later moment is there: another instance has heard of the reader since.
   virtual void note_reader(const ReaderRecord& reader) = 0;
   virtual std::vector<ReaderRecord> readers() = 0;
+  // The same for who will cut by them: nobody else notes one of these before this transaction ends.
+  virtual std::vector<ReaderRecord> lock_readers() = 0;
   virtual void forget_reader(std::string_view service, std::string_view consumer) = 0;
 
   // --- Consumers ---------------------------------------------------------------------------------
@@ -234,8 +238,9 @@ class Books {
                                             std::size_t events_max) = 0;
   virtual std::vector<AsideEvent> aside_of(std::string_view consumer, std::string_view key) = 0;
   virtual std::vector<AsideEvent> aside_all(std::size_t events_max) = 0;
-  virtual void update_aside(const AsideEvent& event) = 0;  // attempts, next_try, parked, why
-  virtual void drop_aside(const AsideEvent& event) = 0;
+  // Both: false if it is not set aside any more, for another instance has dealt with it.
+  virtual bool update_aside(const AsideEvent& event) = 0;  // attempts, next_try, parked, why
+  virtual bool drop_aside(const AsideEvent& event) = 0;
   virtual std::optional<Time> next_aside_try(std::string_view consumer) = 0;
 
   // Takes or keeps the lease of that name until `until`; the epoch grows with each new owner.

@@ -2,7 +2,6 @@
 //
 // Set-aside events. The key of one that failed takes its later events with it: they queue here in
 // the order of the log, and only the first of a key is ever tried.
-#include "freehold/base/assert.h"
 #include "freehold/database/internal/columns.h"
 #include "freehold/database/sql_books.h"
 
@@ -108,18 +107,15 @@ std::vector<AsideEvent> SqlBooks::aside_all(std::size_t events_max) {
   return events_in(sql_.all(all_events, internal::limit_of(events_max)));
 }
 
-void SqlBooks::update_aside(const AsideEvent& event) {
-  const std::int64_t changed = sql_.count(
-      set_outcome, event.consumer, event.key, event.id.partition, event.id.position,
-      column_of_bits(event.id.stamp), event.attempts, event.next_try, event.parked, event.why);
-  FREEHOLD_ASSERT(changed == 1, "an event that is not set aside was tried");
+bool SqlBooks::update_aside(const AsideEvent& event) {
+  return sql_.count(set_outcome, event.consumer, event.key, event.id.partition, event.id.position,
+                    column_of_bits(event.id.stamp), event.attempts, event.next_try, event.parked,
+                    event.why) == 1;
 }
 
-void SqlBooks::drop_aside(const AsideEvent& event) {
-  const std::int64_t changed =
-      sql_.count(delete_aside, event.consumer, event.key, event.id.partition, event.id.position,
-                 column_of_bits(event.id.stamp));
-  FREEHOLD_ASSERT(changed == 1, "an event that is not set aside was applied");
+bool SqlBooks::drop_aside(const AsideEvent& event) {
+  return sql_.count(delete_aside, event.consumer, event.key, event.id.partition, event.id.position,
+                    column_of_bits(event.id.stamp)) == 1;
 }
 
 std::optional<Time> SqlBooks::next_aside_try(std::string_view consumer) {

@@ -49,6 +49,7 @@ class SqlBooks : public Books {
   std::uint64_t position_before(std::uint32_t partition, Time time) override;
   void note_reader(const ReaderRecord& reader) override;
   std::vector<ReaderRecord> readers() override;
+  std::vector<ReaderRecord> lock_readers() override;
   void forget_reader(std::string_view service, std::string_view consumer) override;
 
   // Consumers: sql_consumers.cc, and their set-aside events: sql_aside.cc.
@@ -68,8 +69,8 @@ class SqlBooks : public Books {
                                     std::size_t events_max) override;
   std::vector<AsideEvent> aside_of(std::string_view consumer, std::string_view key) override;
   std::vector<AsideEvent> aside_all(std::size_t events_max) override;
-  void update_aside(const AsideEvent& event) override;
-  void drop_aside(const AsideEvent& event) override;
+  bool update_aside(const AsideEvent& event) override;
+  bool drop_aside(const AsideEvent& event) override;
   std::optional<Time> next_aside_try(std::string_view consumer) override;
   std::optional<std::uint64_t> take_lease(std::string_view name, std::string_view owner,
                                           Time until) override;

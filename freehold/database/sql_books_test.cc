@@ -78,15 +78,6 @@ TEST_F(SqlBooksDeathTest, to_save_a_saga_that_is_not_there_is_a_bug) {
                "a saga that is not there, or final already, was saved");
 }
 
-TEST_F(SqlBooksDeathTest, to_apply_an_event_that_is_not_set_aside_is_a_bug) {
-  EXPECT_DEATH((void)database_->write_now([](SqlTransaction& transaction) -> Result<> {
-    transaction.books().drop_aside(
-        {.consumer = "commands", .key = "k", .id = {0, 1, 7}, .json = {}, .why = {}});
-    return {};
-  }),
-               "an event that is not set aside was applied");
-}
-
 TEST_F(SqlBooksTest, to_create_them_again_changes_nothing) {
   std::string log_id;
   in_books([&](Books& books) { log_id = books.log().log_id; });

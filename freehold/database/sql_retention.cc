@@ -33,6 +33,12 @@ struct CutRow {
 };
 BOOST_DESCRIBE_STRUCT(CutRow, (), (place, stamp, type, subject))
 
+struct UncutRow {
+  std::int64_t position;
+  std::int64_t low_position;
+};
+BOOST_DESCRIBE_STRUCT(UncutRow, (), (position, low_position))
+
 struct LatestRow {
   std::int64_t place;
   bool deleted;
@@ -58,13 +64,16 @@ constexpr sql::Query<SubjectRow(std::string_view, std::string_view, std::int64_t
 constexpr sql::Query<StateSum(std::string_view)> sum_of_family{
     "select count(*) as subjects, cast(coalesce(sum(version), 0) as bigint) as versions "
     "from freehold_state where family = $1 and deleted = 0"};
+constexpr sql::Query<UncutRow(std::int64_t)> lock_head{
+    sql::locking("select position, low_position from freehold_head where partition = $1 "
+                 "for update")};
 constexpr sql::Query<CutRow(std::int64_t, std::int64_t, std::int64_t)> next_to_cut{
     "select place, stamp, type, subject from freehold_event "
     "where place > $1 and place <= $2 order by place limit $3"};
 constexpr sql::Query<LatestRow(std::string_view, std::string_view)> latest_of{
     "select place, deleted from freehold_state where family = $1 and subject = $2"};
-constexpr sql::Change<void(std::string_view, std::string_view)> forget_state{
-    "delete from freehold_state where family = $1 and subject = $2"};
+constexpr sql::Change<void(std::string_view, std::string_view, std::int64_t)> forget_state{
+    "delete from freehold_state where family = $1 and subject = $2 and place = $3"};
 constexpr sql::Change<void(std::int64_t, std::int64_t)> delete_between{
     "delete from freehold_event where place > $1 and place < $2"};
 constexpr sql::Change<void(std::int64_t, std::int64_t, std::int64_t)> set_low{
@@ -77,12 +86,29 @@ constexpr sql::Change<void(std::string_view, std::string_view, std::int64_t, std
     set_reader{
         "insert into freehold_reader (service, consumer, partition, position, stamp, seen) "
         "values ($1, $2, $3, $4, $5, $6) on conflict (service, consumer, partition) do update set "
-        "position = excluded.position, stamp = excluded.stamp, seen = excluded.seen"};
+        "position = excluded.position, stamp = excluded.stamp, seen = excluded.seen "
+        "where excluded.seen >= freehold_reader.seen"};
 constexpr sql::Query<ReaderRow()> all_readers{
     "select service, consumer, partition, position, stamp, seen from freehold_reader "
     "order by service, consumer, partition"};
+constexpr sql::Query<ReaderRow()> all_readers_locked{
+    sql::locking("select service, consumer, partition, position, stamp, seen from freehold_reader "
+                 "order by service, consumer, partition for update")};
 constexpr sql::Change<void(std::string_view, std::string_view)> delete_reader{
     "delete from freehold_reader where service = $1 and consumer = $2"};
+
+std::vector<ReaderRecord> readers_in(std::vector<ReaderRow>&& rows) {
+  std::vector<ReaderRecord> readers;
+  readers.reserve(rows.size());
+  for (ReaderRow& row : rows) {
+    readers.push_back({.service = std::move(row.service),
+                       .consumer = std::move(row.consumer),
+                       .partition = row.partition,
+                       .acknowledged = id_at(place_of(row.partition, row.position), row.stamp),
+                       .seen = row.seen});
+  }
+  return readers;
+}
 
 }  // namespace
 
@@ -104,14 +130,16 @@ std::vector<SubjectState> SqlBooks::states_after(std::string_view family, std::s
 }
 
 // A piece is deleted as the runs between the events that stay, so retention costs about what the
-// rows cost, and no index leads from an event to its state.
+// rows cost, and no index leads from an event to its state. Under the head's lock: else another
+// instance would replace a state that is kept here, and see in low that it need not be deleted.
 std::size_t SqlBooks::cut(std::uint32_t partition, std::uint64_t position, std::size_t events_max) {
   FREEHOLD_ASSERT(events_max > 0, "a cut in pieces of nothing never ends");
-  const Head head = this->head(partition);
-  const std::uint64_t end = std::min(position, head.last.position);
-  if (end <= head.low.position) return 0;
+  const auto head = sql_.first(lock_head, partition);
+  FREEHOLD_ASSERT(head, "this log does not have that partition");
+  const std::uint64_t end = std::min(position, static_cast<std::uint64_t>(head->position));
+  if (end <= static_cast<std::uint64_t>(head->low_position)) return 0;
 
-  const std::int64_t low = place_of(partition, head.low.position);
+  const std::int64_t low = place_of(partition, head->low_position);
   const auto piece =
       sql_.all(next_to_cut, low, place_of(partition, end), internal::limit_of(events_max));
   if (piece.empty()) throw std::runtime_error("the log has a hole behind its low-water mark");
@@ -124,7 +152,7 @@ std::size_t SqlBooks::cut(std::uint32_t partition, std::uint64_t position, std::
     const auto latest = sql_.first(latest_of, family, *event.subject);
     if (!latest || latest->place != event.place) continue;
     if (latest->deleted) {
-      sql_.run(forget_state, family, *event.subject);
+      sql_.run(forget_state, family, *event.subject, event.place);
       continue;
     }
     sql_.run(delete_between, run_after, event.place);
@@ -157,15 +185,11 @@ void SqlBooks::note_reader(const ReaderRecord& reader) {
 }
 
 std::vector<ReaderRecord> SqlBooks::readers() {
-  std::vector<ReaderRecord> readers;
-  for (ReaderRow& row : sql_.all(all_readers)) {
-    readers.push_back({.service = std::move(row.service),
-                       .consumer = std::move(row.consumer),
-                       .partition = row.partition,
-                       .acknowledged = id_at(place_of(row.partition, row.position), row.stamp),
-                       .seen = row.seen});
-  }
-  return readers;
+  return readers_in(sql_.all(all_readers));
+}
+
+std::vector<ReaderRecord> SqlBooks::lock_readers() {
+  return readers_in(sql_.all(all_readers_locked));
 }
 
 void SqlBooks::forget_reader(std::string_view service, std::string_view consumer) {

@@ -13,15 +13,17 @@ std::vector<AsideEvent> list_set_aside(Transaction& transaction, std::size_t eve
 }
 
 Result<> redrive(Transaction& transaction, std::string_view consumer, std::string_view key) {
-  auto events = transaction.books().aside_of(consumer, key);
-  if (events.empty())
+  const auto nothing = [&] {
     return Error{errors::not_found, "nothing of key " + std::string{key} + " is set aside by " +
                                         std::string{consumer}};
+  };
+  auto events = transaction.books().aside_of(consumer, key);
+  if (events.empty()) return nothing();
   AsideEvent& first = events.front();
   first.attempts = 0;
   first.next_try = now();
   first.parked = false;
-  transaction.books().update_aside(first);
+  if (!transaction.books().update_aside(first)) return nothing();  // applied meanwhile
   return {};
 }
 

@@ -249,6 +249,17 @@ TEST_P(DatabaseConformance, a_parked_event_holds_its_key_until_a_person_lets_it_
   });
 }
 
+TEST_P(DatabaseConformance, what_is_not_set_aside_any_more_is_neither_kept_nor_dropped) {
+  in_books([](Books& books) {
+    books.set_aside(aside("k", 1, at(0)));
+    EXPECT_TRUE(books.update_aside(aside("k", 1, at(5))));
+    EXPECT_TRUE(books.drop_aside(aside("k", 1, at(0))));
+    EXPECT_FALSE(books.update_aside(aside("k", 1, at(5))));
+    EXPECT_FALSE(books.drop_aside(aside("k", 1, at(0))));
+    EXPECT_THAT(books.aside_keys("commands"), IsEmpty());
+  });
+}
+
 TEST_P(DatabaseConformance, documents_are_replaced_by_name) {
   in_books([](Books& books) {
     EXPECT_EQ(books.document("keys"), std::nullopt);

@@ -342,8 +342,28 @@ TEST_P(DatabaseConformance, readers_are_registered_once_a_partition_and_forgotte
   EXPECT_EQ(readers[0].acknowledged, (EventId{0, 3, 7}));
   EXPECT_EQ(readers[1].acknowledged, (EventId{1, 5, 7}));
   EXPECT_EQ(readers[2].consumer, "replica");
+  EXPECT_EQ(in_books([](Books& books) { return books.lock_readers(); }).size(), 3U);
   in_books([](Books& books) { books.forget_reader("order", "commands"); });
   EXPECT_EQ(in_books([](Books& books) { return books.readers(); }).size(), 1U);
+}
+
+// Two instances hear of it at different times, and note it when they come to it.
+TEST_P(DatabaseConformance, what_was_heard_of_a_reader_last_counts) {
+  const Time moment = now();
+  const auto note = [&](std::uint64_t position, Time seen) {
+    in_books([&](Books& books) {
+      books.note_reader({.service = "order",
+                         .consumer = "commands",
+                         .partition = 0,
+                         .acknowledged = {0, position, 7},
+                         .seen = seen});
+    });
+    return in_books([](Books& books) { return books.readers().at(0).acknowledged.position; });
+  };
+  using std::chrono::seconds;
+  EXPECT_EQ(note(5, moment), 5U);
+  EXPECT_EQ(note(4, moment - seconds{1}), 5U);
+  EXPECT_EQ(note(2, moment + seconds{1}), 2U) << "it may return to a common place";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
@@ -26,6 +27,7 @@ class Instances : public testing::Test {
   ~Instances() override { ScratchCluster::shared().drop_database(name_); }
 
  protected:
+  const std::string& name() const { return name_; }
   std::string url() const { return ScratchCluster::shared().url(name_); }
 
  private:
@@ -89,6 +91,48 @@ TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   in_books(two, [&](Books& books) {
     EXPECT_TRUE(books.move_cursor("replica", next, after, second_epoch));
   });
+}
+
+// One appends states of a few subjects, some of them deleted and made again, while both cut all
+// that may be cut: below low only latest states are left, and each living subject has its own.
+TEST_F(Instances, cut_the_log_while_another_appends_and_leave_the_latest_states) {
+  constexpr int commits = 300;
+  PostgresInstance writer{url(), 1}, other{url(), 1};
+  std::atomic<bool> done = false;
+  const auto cuts = [&](PostgresInstance& instance) {
+    return std::async(std::launch::async, [&] {
+      while (!done) {
+        const Result<> cut = (*instance).write_now([](SqlTransaction& transaction) -> Result<> {
+          transaction.books().cut(0, transaction.books().head(0).last.position, 7);
+          return {};
+        });
+        EXPECT_TRUE(cut) << cut.error().text();
+      }
+    });
+  };
+  auto here = cuts(writer), elsewhere = cuts(other);
+  for (std::int64_t version = 1; version <= commits; ++version) {
+    const Result<> written = (*writer).write_now([&](SqlTransaction& transaction) -> Result<> {
+      for (const char* subject : {"a", "b", "c"})
+        transaction.append(state_event(subject, version, version % 3 == 0 && version < commits));
+      return {};
+    });
+    ASSERT_TRUE(written) << written.error().text();
+  }
+  done = true;
+  here.get();
+  elsewhere.get();
+  const auto one = [&](const std::string& query) {
+    return ScratchCluster::shared().run(name(), query);
+  };
+  EXPECT_EQ(one("select count(*) from freehold_event e, freehold_head h "
+                "where e.place <= h.low_position and not exists "
+                "(select 1 from freehold_state s where s.place = e.place)"),
+            "0");
+  EXPECT_EQ(one("select count(*) from freehold_state s join freehold_event e on e.place = s.place "
+                "where s.version = " +
+                std::to_string(commits)),
+            "3");
 }
 
 TEST_F(Instances, that_remember_answers_in_one_microsecond_both_succeed) {

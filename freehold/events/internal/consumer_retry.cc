@@ -74,12 +74,13 @@ Task<Result<>> ConsumerLoop::Run::retry_one(AsideEvent event) {
   if (died_at_the_last) {
     event.parked = true;
     event.why = "the process died of it";
-    co_return co_await update_aside(std::move(event));
+    FREEHOLD_CO_TRY(co_await update_aside(std::move(event)));
+    co_return Result<>{};
   }
   ++event.attempts;
   event.next_try = now() + retry_after(event.attempts);
-  FREEHOLD_CO_TRY(co_await update_aside(event));
-  if (ending()) co_return Result<>{};
+  FREEHOLD_CO_TRY(const bool is_there, co_await update_aside(event));
+  if (!is_there || ending()) co_return Result<>{};
   FREEHOLD_CRASH_POINT("consumer.before_retry");
   const Result<> applied = co_await apply_aside(event);
   if (applied || ending()) co_return Result<>{};
@@ -93,22 +94,22 @@ Task<Result<>> ConsumerLoop::Run::retry_one(AsideEvent event) {
           {"key", event.key},
           {"attempts", event.attempts},
           {"why", event.why}});
-  co_return co_await update_aside(std::move(event));
+  FREEHOLD_CO_TRY(co_await update_aside(std::move(event)));
+  co_return Result<>{};
 }
 
-// An error is one of the environment; another owner, or a database that does not take it, ends the
-// loop.
-Task<Result<>> ConsumerLoop::Run::update_aside(AsideEvent event) {
+// False: it is somebody else's, or was: an owner before this one may have committed its effect
+// after it was read here. An error is one of the environment; another owner, or a database that
+// does not take it, ends the loop.
+Task<Result<bool>> ConsumerLoop::Run::update_aside(AsideEvent event) {
   const auto done =
-      co_await database_.write([this, event](SqlTransaction& transaction) -> Result<> {
+      co_await database_.write([this, event](SqlTransaction& transaction) -> Result<bool> {
         FREEHOLD_TRY(check_owner(transaction, event.id.partition));
-        transaction.books().update_aside(event);
-        return {};
+        return transaction.books().update_aside(event);
       });
-  if (done) co_return Result<>{};
-  if (is_of_environment(done.error())) co_return done.error();
-  if (done.error().is(errors::not_the_owner)) co_return fenced();
-  co_return end(End::stopped, name_ + ": " + done.error().text()), Result<>{};
+  if (done || is_of_environment(done.error())) co_return done;
+  if (done.error().is(errors::not_the_owner)) co_return (void) fenced(), false;
+  co_return end(End::stopped, name_ + ": " + done.error().text()), false;
 }
 
 // Before its commit: it lies aside as before, one attempt older. After it: it had its effect, and
@@ -117,6 +118,7 @@ Task<Result<>> ConsumerLoop::Run::apply_aside(AsideEvent event) {
   FREEHOLD_CO_TRY(const auto batch, EventBatch::read(event.json));
   const CloudEvent& cloud_event = batch->events().front();
   const auto decoded = consumer_.decode(cloud_event.type, cloud_event.data);
+  const auto is_gone = std::make_shared<bool>(false);
   const Result<> applied = co_await internal::run_in_lane(
       &database_,
       {.urgency = Urgency::consumer,
@@ -124,15 +126,18 @@ Task<Result<>> ConsumerLoop::Run::apply_aside(AsideEvent event) {
            [self = shared_from_this(), batch, decoded](RowLocks& locks) {
              self->consumer_.name_locks(locks, decoded, batch->events().front().type);
            }},
-      [self = shared_from_this(), batch, decoded, event](SqlTransaction& transaction) -> Result<> {
+      [self = shared_from_this(), batch, decoded, event,
+       is_gone](SqlTransaction& transaction) -> Result<> {
         FREEHOLD_TRY(self->check_owner(transaction, event.id.partition));
         self->consumer_.apply(
             transaction, decoded,
             delivery_of(batch->events().front(), self->consumer_.source(), event.attempts));
-        transaction.books().drop_aside(event);
+        *is_gone = !transaction.books().drop_aside(event);
+        if (*is_gone) return errors::not_the_owner;  // had its effect already: nothing of this one
         FREEHOLD_CRASH_POINT("consumer.after_redrive");
         return {};
       });
+  if (*is_gone) co_return Result<>{};
   if (!applied && applied.error().is(errors::not_the_owner)) co_return fenced();
   co_return applied;
 }

@@ -147,7 +147,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   // consumer_retry.cc: what was set aside
   Task<> retry();
   Task<Result<>> retry_one(AsideEvent event);
-  Task<Result<>> update_aside(AsideEvent event);
+  Task<Result<bool>> update_aside(AsideEvent event);
   Task<Result<>> apply_aside(AsideEvent event);
   Result<> check_owner(SqlTransaction& transaction, std::uint32_t partition) const;
   std::chrono::milliseconds retry_after(int attempts) const;

@@ -73,7 +73,7 @@ EventLog::State::Cut EventLog::State::cut_piece(SqlTransaction& transaction,
   const std::uint64_t lost_before =
       books.position_before(partition, now() - options_.reader_lost_after);
   std::uint64_t end = books.position_before(partition, now() - age);
-  for (ReaderRecord& reader : books.readers()) {
+  for (ReaderRecord& reader : books.lock_readers()) {
     if (reader.partition != partition) continue;
     if (reader.acknowledged.position < lost_before) {
       books.forget_reader(reader.service, reader.consumer);

@@ -296,11 +296,11 @@ Task<Result<>> SagaRunner::try_again(std::string saga) {
 // Whether there is something to try. An attempt that is not due any more is somebody else's.
 bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) const {
   Books& books = transaction.books();
+  auto saga = books.lock_saga(id);  // first: under its lock nobody else changes its attempts
   const auto attempts = books.aside_of(consumer, id);
   if (attempts.empty() || attempts.front().parked || attempts.front().next_try > now())
     return false;
   AsideEvent attempt = attempts.front();
-  auto saga = books.lock_saga(id);
   if (!saga || saga->status == SagaStatus::ended || saga->status == SagaStatus::failed) {
     books.drop_aside(attempt);
     return false;
@@ -335,8 +335,8 @@ bool SagaRunner::note_attempt(SqlTransaction& transaction, SagaRecord& saga,
 
 void SagaRunner::attempt(SqlTransaction& transaction, std::string_view id) const {
   Books& books = transaction.books();
-  auto attempts = books.aside_of(consumer, id);
   auto saga = books.lock_saga(id);
+  auto attempts = books.aside_of(consumer, id);
   if (attempts.empty() || !saga || saga->status != SagaStatus::running) return;
   if (const Result<> done = resume(transaction, *saga); !done)
     note_failure(transaction, *saga, std::move(attempts.front()), done.error());
