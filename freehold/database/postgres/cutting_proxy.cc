@@ -70,6 +70,11 @@ void CuttingProxy::go_on() {
   wake();
 }
 
+void CuttingProxy::lead_to(std::filesystem::path server) {
+  const std::lock_guard lock{mutex_};
+  server_ = std::move(server);
+}
+
 void CuttingProxy::stop(Pair& pair, std::string_view message, std::size_t arriving) {
   send_all(pair.server, message.substr(0, arriving));
   pair.held = message.substr(arriving);
@@ -79,7 +84,11 @@ void CuttingProxy::stop(Pair& pair, std::string_view message, std::size_t arrivi
 
 void CuttingProxy::accept_one() {
   Pair pair{.client = ::accept4(listener_.socket(), nullptr, nullptr, SOCK_CLOEXEC)};
-  pair.server = refuses_ ? -1 : connect_to(server_);
+  const auto server = [this] {
+    const std::lock_guard lock{mutex_};
+    return server_;
+  };
+  pair.server = refuses_ ? -1 : connect_to(server());
   if (pair.server >= 0) {
     pairs_.push_back(pair);
   } else {

@@ -46,6 +46,8 @@ class CuttingProxy {
   void go_on();
   // While it refuses, every connection is cut as soon as it is made.
   void refuse(bool refuses) { refuses_ = refuses; }
+  // Connections that are made from now on lead there.
+  void lead_to(std::filesystem::path server);
 
  private:
   struct Pair {
@@ -63,7 +65,6 @@ class CuttingProxy {
   bool forward_to_client(Pair& pair);
   void wake() const;
 
-  const std::filesystem::path server_;
   const TestListener listener_;
   int wake_read_ = -1;
   int wake_write_ = -1;
@@ -75,6 +76,7 @@ class CuttingProxy {
   std::atomic<bool> stops_ = false;
 
   std::mutex mutex_;
+  std::filesystem::path server_;
   int late_server_ = -1;
   std::string late_message_;
   std::thread thread_;

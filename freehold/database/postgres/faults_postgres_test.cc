@@ -403,6 +403,28 @@ TEST_F(PostgresFaults, a_server_that_may_lose_what_it_acknowledged_is_refused) {
   EXPECT_EQ(refusal(options(url())), "not refused");
 }
 
+// A name that leads to it after a failover that is not one.
+TEST_F(PostgresFaults, a_standby_is_neither_written_to_nor_read_from) {
+  create_notes();
+  const ScratchCluster standby{ScratchCluster::StandbyOf{cluster()}};
+  CuttingProxy proxy{cluster().socket()};
+  std::string through_proxy = url();
+  through_proxy.resize(through_proxy.find("?host="));
+  const PostgresOptions options_of_both =
+      options(through_proxy + "?host=" + proxy.directory().string());
+  const auto database = open(options_of_both);
+  ASSERT_TRUE(write_note(*database, 1));
+  ASSERT_EQ(count_notes(*database).value(), 1);
+  proxy.lead_to(standby.socket());
+  sql("select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+      "where datname = current_database() and application_name = 'test reads'");
+  const auto read = count_notes(*database);
+  ASSERT_FALSE(read) << "it may be behind what was committed";
+  EXPECT_THAT(read.error().detail(), HasSubstr("the server is a standby"));
+  EXPECT_TRUE(write_note(*database, 2)) << "the lane has its session with the primary";
+  EXPECT_THAT(refusal(options_of_both), HasSubstr("the server is a standby"));
+}
+
 TEST_F(PostgresFaults, a_lane_commits_as_it_was_checked_whatever_the_server_is_told_later) {
   const auto database = open();
   const ServerSetting off{cluster(), "synchronous_commit", "off"};

@@ -294,6 +294,16 @@ void PostgresConnection::check_server() {
   settings.reset();
 }
 
+void PostgresConnection::check_primary() {
+  PostgresStatement& recovery = statement("select pg_is_in_recovery() as standby");
+  FREEHOLD_ASSERT(recovery.next(), "a select of values has a row");
+  const bool is_standby = recovery.integer(0) != 0;
+  recovery.reset();
+  if (is_standby)
+    throw DatabaseFault(errors::database_unavailable,
+                        "the server is a standby: a service reads from the primary");
+}
+
 bool PostgresConnection::try_to_lock_database(bool waits) {
   try {
     if (waits) statement(wait_for_lock).execute();

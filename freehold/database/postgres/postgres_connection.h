@@ -43,6 +43,8 @@ class PostgresConnection {
   // one that does not commit at all. How a commit gets to disk stays as it was found, in this
   // session, also when the server is told otherwise.
   void check_server();
+  // Refuses a standby, in the same way: it may be behind what the lane has committed.
+  void check_primary();
   // Takes the lock that one instance of a service has at a time, until the session ends; `waits`
   // for it as long as for any lock. False: another session has it.
   bool try_to_lock_database(bool waits);

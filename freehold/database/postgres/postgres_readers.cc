@@ -92,6 +92,7 @@ std::unique_ptr<PostgresReaders::Reader> PostgresReaders::make() {
   try {
     auto reader = std::make_unique<Reader>(options_, deadline_in(connect_patience));
     reader->connection.set_patience(answer_patience);
+    reader->connection.check_primary();
     ++statistics_.connections;
     return reader;
   } catch (const DatabaseFault& fault) {

@@ -40,6 +40,11 @@ Result<PostgresNeeds> needs_of_postgres(const std::string& url) {
   for (const PQconninfoOption* option = options.get(); option->keyword; ++option)
     if (option->val) given[option->keyword] = option->val;
 
+  for (const auto* secret : {"password", "sslpassword"})
+    if (!given[secret].empty())
+      return malformed(
+          "the database's URL holds a password, which everybody here can read in the list of "
+          "processes: put it in a file of mode 0600, and its path behind ?passfile=");
   if (given["dbname"].empty()) return malformed("the database's URL names no database");
   const auto host = given["hostaddr"].empty() ? given["host"] : given["hostaddr"];
   if (host.empty()) return malformed("the database's URL names no host");

@@ -19,7 +19,8 @@ struct PostgresNeeds {
 
 // Reads a connection URL as libpq does. Refused: malformed_configuration, with a sentence that
 // quotes nothing of it, for there may be a password in it: it is no URL of libpq, it names no
-// database, or several hosts (which of them decides, nobody could say).
+// database, or several hosts (which of them decides, nobody could say), or it holds a password:
+// that belongs in a file, which `passfile` names, for arguments are everybody's to read.
 Result<PostgresNeeds> needs_of_postgres(const std::string& url);
 
 }  // namespace freehold

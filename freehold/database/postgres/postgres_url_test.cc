@@ -35,6 +35,18 @@ TEST(PostgresUrl, a_server_behind_a_socket_needs_no_port) {
   EXPECT_THAT(given.files, IsEmpty());
 }
 
+TEST(PostgresUrl, a_password_belongs_in_a_file) {
+  for (const char* url :
+       {"postgresql://a:secret@db/order", "postgresql://a@db/order?password=secret",
+        "postgresql://a@db/order?sslcert=/c&sslkey=/k&sslpassword=secret"}) {
+    const auto refused = needs_of_postgres(url);
+    ASSERT_FALSE(refused) << url;
+    EXPECT_TRUE(refused.error().is(errors::malformed_configuration));
+    EXPECT_THAT(refused.error().detail(), HasSubstr("?passfile="));
+    EXPECT_THAT(refused.error().detail(), Not(HasSubstr("secret")));
+  }
+}
+
 TEST(PostgresUrl, what_is_no_place_is_refused_and_its_password_not_repeated) {
   for (const char* url : {"host=db dbname=order password=secret", "postgresql://a:secret@db",
                           "postgresql://a:secret@/order", "postgresql://a:secret@db,other/order",

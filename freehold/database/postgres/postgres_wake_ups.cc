@@ -111,11 +111,12 @@ void PostgresWakeUps::serve() {
       news = std::exchange(news_, {});
     }
     if (news.has_events || !news.subjects.empty()) tell(connection, news);
+    // Also what came with the answer to that: the socket would not tell of it again.
+    while (const auto payload = connection.next_notification()) hear(*payload);
     connection.wait_for_notifications(event_);
     std::uint64_t count = 0;
     const ssize_t size = ::read(event_, &count, sizeof count);
     (void)size;  // nothing was there to be read
-    while (const auto payload = connection.next_notification()) hear(*payload);
   }
 }
 

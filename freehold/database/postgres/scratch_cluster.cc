@@ -92,6 +92,23 @@ ScratchCluster& ScratchCluster::shared() {
 
 ScratchCluster::ScratchCluster(std::string_view settings)
     : user_(::geteuid()), group_(::getegid()) {
+  make_directory();
+  run_to_its_end({std::string{programs} + "initdb", "-D", (directory_ / "data").string(), "-U",
+                  "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"});
+  configure(settings);
+  start();
+}
+
+ScratchCluster::ScratchCluster(StandbyOf standby) : user_(::geteuid()), group_(::getegid()) {
+  make_directory();
+  run_to_its_end({std::string{programs} + "pg_basebackup", "-D", (directory_ / "data").string(),
+                  "-h", standby.primary.directory_.string(), "-U", "postgres", "-c", "fast", "-R",
+                  "--no-sync"});
+  configure({});
+  start();
+}
+
+void ScratchCluster::make_directory() {
   const std::filesystem::path root = std::filesystem::temp_directory_path();
   remove_abandoned(root);
   std::string name =
@@ -106,18 +123,20 @@ ScratchCluster::ScratchCluster(std::string_view settings)
     group_ = other->pw_gid;
     must(::chown(directory_.c_str(), user_, group_) == 0, "chown " + directory_.string());
   }
-  const std::string data = (directory_ / "data").string();
-  const pid_t initdb = spawn({std::string{programs} + "initdb", "-D", data, "-U", "postgres", "-A",
-                              "trust", "-E", "UTF8", "--locale=C", "--no-sync"},
-                             {});
+}
+
+void ScratchCluster::run_to_its_end(const std::vector<std::string>& command) {
+  const pid_t program = spawn(command, {});
   int status = 0;
-  must(::waitpid(initdb, &status, 0) == initdb && status == 0,
-       "initdb failed, see " + (directory_ / "log").string());
+  must(::waitpid(program, &status, 0) == program && status == 0,
+       command.front() + " failed, see " + (directory_ / "log").string());
+}
+
+void ScratchCluster::configure(std::string_view settings) const {
   std::ofstream{directory_ / "data" / "postgresql.conf", std::ios::app}
       << "listen_addresses = ''\nunix_socket_directories = '" << directory_.string()
       << "'\nmax_connections = 100\nshared_buffers = 64MB\nmax_wal_size = 256MB\n"
       << settings << '\n';
-  start();
 }
 
 ScratchCluster::~ScratchCluster() {

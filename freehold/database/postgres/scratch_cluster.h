@@ -20,6 +20,11 @@ class ScratchCluster {
 
   // `settings`: more lines of postgresql.conf.
   explicit ScratchCluster(std::string_view settings = {});
+  // A standby, which follows that one.
+  struct StandbyOf {
+    const ScratchCluster& primary;
+  };
+  explicit ScratchCluster(StandbyOf standby);
   ScratchCluster(const ScratchCluster&) = delete;
   ScratchCluster& operator=(const ScratchCluster&) = delete;
   ~ScratchCluster();
@@ -40,6 +45,9 @@ class ScratchCluster {
   void kill();   // as a crash would, with all of its processes
 
  private:
+  void make_directory();
+  void run_to_its_end(const std::vector<std::string>& command);
+  void configure(std::string_view settings) const;
   pid_t spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment);
 
   std::filesystem::path directory_;

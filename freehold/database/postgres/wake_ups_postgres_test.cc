@@ -46,6 +46,34 @@ TEST_F(WakeUps, events_of_one_instance_are_told_to_the_other) {
   }
 }
 
+// What the other one has said while this one was telling: nothing else comes that would bring it to
+// light.
+TEST_F(WakeUps, that_cross_one_another_are_both_heard) {
+  const auto here = open();
+  const auto elsewhere = open();
+  Listening hears_here{*here}, hears_elsewhere{*elsewhere};
+  ASSERT_TRUE(append_one(*elsewhere));
+  ASSERT_TRUE(append_one(*here));
+  ASSERT_TRUE(hears_here.hears() && hears_elsewhere.hears());
+  for (int round = 0; round < 200; ++round) {
+    for (Listening* listening : {&hears_here, &hears_elsewhere})
+      while (listening->heard.try_acquire()) {
+      }
+    const auto append = [](SqlTransaction& transaction) -> Result<> {
+      transaction.append({.type = "note.written.v1",
+                          .subject = "a",
+                          .partition_key = "a",
+                          .recipient = {},
+                          .json = "\"data\":1"});
+      return {};
+    };
+    auto one = submit(*here, append), two = submit(*elsewhere, append);
+    ASSERT_TRUE(outcome_of(one) && outcome_of(two));
+    ASSERT_TRUE(hears_here.heard.try_acquire_for(std::chrono::seconds{5})) << round;
+    ASSERT_TRUE(hears_elsewhere.heard.try_acquire_for(std::chrono::seconds{5})) << round;
+  }
+}
+
 TEST_F(WakeUps, who_watches_a_subject_is_woken_by_another_instance) {
   const auto here = open();
   const auto elsewhere = open();
