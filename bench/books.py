@@ -160,7 +160,8 @@ class Books:
             select hex(o.id), o.status, coalesce(r.state, 'absent')
             from main.customer_order o left join product.reservation r on r.id = o.id
             where o.id > ? and case o.status when 'confirmed' then r.state is not 'sold'
-              else coalesce(r.state, 'released') <> 'released' end""", self._order_mark)
+              else coalesce(r.state, 'released') not in ('released', 'returned')
+              end""", self._order_mark)
         def wanted(lines):
             return ("(select group_concat(line) from (select json_extract(value, '$.product_id') "
                     f"|| json_extract(value, '$.quantity') as line from json_each({lines}) "

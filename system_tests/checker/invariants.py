@@ -101,7 +101,7 @@ def one_order_for_each_key(order, accepted):
 RESERVATIONS_OF = {  # an order's end → what may have become of its reservation
     "confirmed": {"sold"},
     "rejected": {None, "released"},
-    "cancelled": {"released"},
+    "cancelled": {"released", "returned"},
 }
 
 

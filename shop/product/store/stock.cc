@@ -12,13 +12,11 @@ namespace {
 
 using freehold::SqlTransaction;
 using freehold::sql::Change;
+using freehold::sql::Dialects;
 using freehold::sql::locking;
 using freehold::sql::Query;
 
 struct AdjustmentId : freehold::Id<AdjustmentId> {};
-
-enum class ReservationState { held, sold, released };
-BOOST_DESCRIBE_ENUM(ReservationState, held, sold, released)
 
 struct Reservation {
   ReservationState state = ReservationState::held;
@@ -52,12 +50,16 @@ constexpr Query<Offer(ProductId)> offer_of{
     "from stock join product on id = product_id where product_id = $1"};
 constexpr Query<Reservation(ReservationId)> reservation_of{
     locking("select state, lines from reservation where id = $1 for update")};
+constexpr Query<StateOfReservation(std::optional<ReservationId>)> reservations_after{
+    Dialects{.sqlite = "select id, state from reservation where id > coalesce($1, x'') order by id",
+             .postgres = "select id, state from reservation "
+                         "where id > coalesce($1, '\\x'::bytea) order by id"}};
 constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
     "insert into reservation (id, state, lines) values ($1, $2, $3)"};
 constexpr Change<void(ReservationId)> set_sold{
     "update reservation set state = 'sold' where id = $1"};
-constexpr Change<void(ReservationId, freehold::Time)> set_released{
-    "update reservation set state = 'released', released_at = $2 where id = $1"};
+constexpr Change<void(ReservationId, ReservationState, freehold::Time)> set_given_back{
+    "update reservation set state = $2, released_at = $3 where id = $1"};
 constexpr Change<void(ReservationId, freehold::Time)> insert_tombstone{
     "insert into reservation (id, state, lines, released_at) values ($1, 'released', '[]', $2)"};
 // Two for each that comes, so that there are never many more than the age allows.
@@ -79,6 +81,11 @@ constexpr Change<void(ProductId, std::int64_t)> return_units{
 void record_adjustment(SqlTransaction& transaction, ProductId id, std::int64_t delta,
                        const std::string& reason) {
   transaction.run(insert_adjustment, AdjustmentId::make(), id, delta, reason, freehold::now());
+}
+
+bool is_given_back(const Reservation& reservation) {
+  return reservation.state == ReservationState::released ||
+         reservation.state == ReservationState::returned;
 }
 
 void change_each(SqlTransaction& transaction, const std::vector<Line>& lines,
@@ -113,7 +120,7 @@ freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_
 freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
                         const std::vector<Line>& lines) {
   if (const auto earlier = transaction.first(reservation_of, id)) {
-    if (earlier->state == ReservationState::released) return errors::reservation_released;
+    if (is_given_back(*earlier)) return errors::reservation_released;
     return {};
   }
   for (const Line& line : lines) {
@@ -137,21 +144,27 @@ bool release(SqlTransaction& transaction, ReservationId id) {
     transaction.run(insert_tombstone, id, now);
     return false;
   }
-  if (reservation->state == ReservationState::released) return false;
+  if (is_given_back(*reservation)) return false;
+  const bool was_held = reservation->state == ReservationState::held;
   const auto& give_back =
       FREEHOLD_PLANTED_BUG("stock.return_not_counted") ? add_stock : return_units;
   if (!FREEHOLD_PLANTED_BUG("stock.release_forgets_units"))
-    change_each(transaction, reservation->lines,
-                reservation->state == ReservationState::held ? unreserve_units : give_back);
-  transaction.run(set_released, id, now);
+    change_each(transaction, reservation->lines, was_held ? unreserve_units : give_back);
+  transaction.run(set_given_back, id,
+                  was_held ? ReservationState::released : ReservationState::returned, now);
   return true;
+}
+
+std::vector<StateOfReservation> reservations(SqlTransaction& transaction,
+                                             std::optional<ReservationId> after, std::size_t most) {
+  return transaction.page(reservations_after, {.rows = most}, after).rows;
 }
 
 void sell(SqlTransaction& transaction, ReservationId id) {
   const auto reservation = transaction.first(reservation_of, id);
   if (!reservation || reservation->state == ReservationState::released)
     throw std::runtime_error("reservation " + id.text() + " is to be sold but nothing is held");
-  if (reservation->state == ReservationState::sold) return;
+  if (reservation->state != ReservationState::held) return;
   change_each(transaction, reservation->lines, sell_units);
   transaction.run(set_sold, id);
 }

@@ -58,8 +58,21 @@ freehold::Result<> hold(freehold::SqlTransaction& transaction, ReservationId id,
 inline constexpr std::chrono::days released_kept{35};
 bool release(freehold::SqlTransaction& transaction, ReservationId id);
 
-// Turns what is held into sold; a repeat changes nothing. A reservation that does not exist or was
-// released is a fault (std::runtime_error): commands of one reservation arrive in order.
+// Released and returned are given back: of what was held, and of what was sold.
+enum class ReservationState { held, sold, released, returned };
+BOOST_DESCRIBE_ENUM(ReservationState, held, sold, released, returned)
+struct StateOfReservation {
+  ReservationId id;
+  ReservationState state = ReservationState::held;
+};
+BOOST_DESCRIBE_STRUCT(StateOfReservation, (), (id, state))
+// Reservations and tombstones behind `after`, by id, at most so many.
+std::vector<StateOfReservation> reservations(freehold::SqlTransaction& transaction,
+                                             std::optional<ReservationId> after, std::size_t most);
+
+// Turns what is held into sold; a repeat changes nothing, also when all was returned meanwhile: a
+// restored log sends it anew. A reservation that does not exist or was released unsold is a fault
+// (std::runtime_error): commands of one reservation arrive in order.
 void sell(freehold::SqlTransaction& transaction, ReservationId id);
 
 }  // namespace product

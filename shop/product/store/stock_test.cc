@@ -136,6 +136,23 @@ TEST_F(Stock, to_sell_what_is_not_held_is_a_fault) {
   EXPECT_EQ(now(tea).sold, 0);
 }
 
+// As a log that went back sends them anew.
+TEST_F(Stock, a_repeat_of_all_commands_after_a_return_changes_nothing) {
+  const auto tea = a_product(10);
+  const auto id = a_reservation();
+  ASSERT_TRUE(reserve(id, {{tea, 2}}));
+  ASSERT_TRUE(turn_into_sold(id));
+  ASSERT_TRUE(give_back(id));
+  const auto once = now(tea);
+  EXPECT_TRUE(reserve(id, {{tea, 2}}).error().is(errors::reservation_released));
+  EXPECT_TRUE(turn_into_sold(id));
+  EXPECT_FALSE(give_back(id));
+  EXPECT_EQ(now(tea).on_hand, once.on_hand);
+  EXPECT_EQ(now(tea).reserved, 0);
+  EXPECT_EQ(now(tea).sold, 2);
+  EXPECT_EQ(now(tea).returned, 2);
+}
+
 TEST_F(Stock, a_withdrawn_product_takes_no_new_reservation_and_old_ones_go_on) {
   const auto tea = a_product(10);
   const auto id = a_reservation();
