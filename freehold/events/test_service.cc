@@ -52,6 +52,7 @@ TestService::TestService(TestServiceOptions options)
       std::make_unique<EventLog>(*database_, options_.name, context_.get_executor(), options_.log);
   routes_ = std::make_unique<http::Routes>(&authenticator_);
   log_->routes(*routes_);
+  if (options_.more_routes) options_.more_routes(*routes_, *database_);
   http::ServerOptions server;
   server.port = options_.port;
   server_ = std::make_unique<http::Server>(

@@ -45,6 +45,7 @@ struct TestServiceOptions {
   std::uint32_t partitions = 1;
   std::uint16_t port = 0;  // 0: any free one
   EventLogOptions log{};
+  std::function<void(http::Routes&, Database&)> more_routes{};
 };
 
 class TestService {
@@ -75,6 +76,9 @@ class TestService {
   template <class T>
   T read(const std::function<T(SqlTransaction&)>& body);
 
+  // A neighbour, to whom this service is `identity`.
+  http::Peer& peer(std::string_view name, std::string address, const std::string& identity);
+
   // As a plain client would: the caller is whoever `identity` says.
   http::Response get(std::string target, const std::string& identity);
 
@@ -84,8 +88,6 @@ class TestService {
     Task<Result<http::Caller>> user(std::string bearer) override;
     Result<std::string> service(std::string_view token) override;
   };
-
-  http::Peer& peer(std::string_view name, std::string address, const std::string& identity);
 
   const TestServiceOptions options_;
   boost::asio::io_context context_;

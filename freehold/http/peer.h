@@ -65,23 +65,23 @@ class Peer {
   // answer is read tolerantly into Out (void: the body is ignored). An answer of 400 or above is
   // the peer's own Error. Fails as exchange does, and with unexpected_answer.
   template <internal::PathText Path, class Out, class In>
-  Task<Result<Out>> get(In in, Terms terms) {
+  Task<Result<Out>> get(const In& in, Terms terms) {
     return ask<Out>(internal::peer_request<Path>(Method::get, in), std::move(terms));
   }
   template <internal::PathText Path, class Out, class In>
-  Task<Result<Out>> post(In in, Terms terms) {
+  Task<Result<Out>> post(const In& in, Terms terms) {
     return ask<Out>(internal::peer_request<Path>(Method::post, in), std::move(terms));
   }
   template <internal::PathText Path, class Out, class In>
-  Task<Result<Out>> put(In in, Terms terms) {
+  Task<Result<Out>> put(const In& in, Terms terms) {
     return ask<Out>(internal::peer_request<Path>(Method::put, in), std::move(terms));
   }
   template <internal::PathText Path, class Out, class In>
-  Task<Result<Out>> patch(In in, Terms terms) {
+  Task<Result<Out>> patch(const In& in, Terms terms) {
     return ask<Out>(internal::peer_request<Path>(Method::patch, in), std::move(terms));
   }
   template <internal::PathText Path, class Out, class In>
-  Task<Result<Out>> del(In in, Terms terms) {
+  Task<Result<Out>> del(const In& in, Terms terms) {
     return ask<Out>(internal::peer_request<Path>(Method::del, in), std::move(terms));
   }
 

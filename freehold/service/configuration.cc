@@ -217,9 +217,10 @@ Result<Configuration> Configuration::read(std::string_view service, int argc, ch
   }
   if (file.empty()) file = environment("config").value_or("");
 
-  CLI::App app{"The " + std::string{service} +
-               " service. Without a command it serves. Commands: check, rebuild REPLICA, parked "
-               "[redrive CONSUMER KEY], rejoin CONSUMER, backup FILE, reference"};
+  CLI::App app{
+      "The " + std::string{service} +
+      " service. Without a command it serves. Commands: check, rebuild REPLICA, parked "
+      "[redrive CONSUMER KEY], rejoin CONSUMER, reconcile PEER [apply], backup FILE, reference"};
   declare(app, configuration, peers);
   std::string ignored;
   app.add_option("--config", ignored, "TOML file with these keys");

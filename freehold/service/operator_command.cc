@@ -60,6 +60,8 @@ constexpr sql::Query<TableDescription()> all_tables{
 std::optional<OperatorRequest> request_of(const Words& command) {
   if (command.size() == 4 && command[0] == "parked" && command[1] == "redrive")
     return OperatorRequest{"redrive", command[2], command[3]};
+  if (command.size() == 3 && command[0] == "reconcile" && command[2] == "apply")
+    return OperatorRequest{"reconcile", command[1], command[2]};
   if (command.size() == 2) return OperatorRequest{command[0], command[1], std::nullopt};
   return std::nullopt;
 }
@@ -77,7 +79,7 @@ int report(std::string_view service, const Result<std::string>& outcome) {
   return 1;
 }
 
-Task<Result<std::string>> ask(http::Peer* peer, Words command) {
+Task<Result<http::Response>> ask(http::Peer* peer, Words command) {
   const Deadline deadline = deadline_in(std::chrono::minutes{10});
   http::Request request{.target = "/operator"};
   if (const auto act = request_of(command)) {
@@ -85,27 +87,31 @@ Task<Result<std::string>> ask(http::Peer* peer, Words command) {
     request.headers.add("Content-Type", "application/json");
     request.body = to_json(*act);
   }
-  FREEHOLD_CO_TRY(auto answer, co_await peer->exchange(std::move(request), deadline));
-  if (answer.status >= 400) co_return http::read_problem(answer);
-  co_return std::move(answer.body);
+  co_return co_await peer->exchange(std::move(request), deadline);
 }
 
-Task<> ask_and_keep(http::Peer* peer, Words command, std::optional<Result<std::string>>* outcome) {
+Task<> ask_and_keep(http::Peer* peer, Words command,
+                    std::optional<Result<http::Response>>* outcome) {
   outcome->emplace(co_await ask(peer, std::move(command)));
 }
 
-// What the running service answers; peer_unavailable: none runs.
-Result<std::string> ask_running_service(Service::Parts& parts, Words command) {
+// What the running service answers; nullopt: none runs.
+std::optional<Result<std::string>> ask_running_service(Service::Parts& parts, Words command) {
   const std::string address =
       parts.configuration.address + ":" + std::to_string(parts.configuration.port);
   http::PeerOptions options{.identity = [&parts] { return parts.identity->token_for(parts.name); },
                             .attempts_max = 1};
   http::Peer self{parts.name, address, std::move(options), *parts.transport};
-  std::optional<Result<std::string>> outcome;
+  std::optional<Result<http::Response>> outcome;
   boost::asio::co_spawn(parts.io, ask_and_keep(&self, std::move(command), &outcome),
                         boost::asio::detached);
   while (!outcome) parts.io.run_one();
-  return *std::move(outcome);
+  if (!*outcome) {
+    if (outcome->error().is(errors::peer_unavailable)) return std::nullopt;
+    return outcome->error();
+  }
+  if ((*outcome)->status >= 400) return http::read_problem(**outcome);
+  return std::move((*outcome)->body);
 }
 
 // Replays every live journal with this program.
@@ -144,8 +150,8 @@ Result<> copy_to_scratch(Service::Parts& parts) {
   FREEHOLD_TRY(make_private_directory(scratch));
   const std::filesystem::path file = scratch / database_file_name;
   const auto asked = ask_running_service(parts, {"backup", file.string()});
+  if (asked && !*asked) return asked->error();
   if (asked) return {};
-  if (!asked.error().is(errors::peer_unavailable)) return asked.error();
   FREEHOLD_TRY(const auto held, SqliteDirectory::open(parts.configuration.data));
   return back_up({.file = (parts.configuration.data / database_file_name).string()}, file);
 }
@@ -170,8 +176,8 @@ std::optional<int> run_on_running_service(Service::Parts& parts) {
   if (!request_of(command) && !is_view(command)) return std::nullopt;
 
   const auto outcome = ask_running_service(parts, command);
-  if (!outcome && outcome.error().is(errors::peer_unavailable)) return std::nullopt;
-  return report(parts.name, outcome);
+  if (!outcome) return std::nullopt;
+  return report(parts.name, *outcome);
 }
 
 int run_on_stopped_service(Service::Parts& parts) {

@@ -17,10 +17,13 @@ Task<Result<OperatorView>> OperatorRoutes::view(http::None, http::Call call) {
   co_return co_await view_();
 }
 
-Task<Result<http::Reply<void>>> OperatorRoutes::act(OperatorRequest request, http::Call call) {
+Task<Result<http::Response>> OperatorRoutes::act(OperatorRequest request, http::Call call) {
   if (call.caller_service() != service_) co_return errors::forbidden;
-  FREEHOLD_CO_TRY(co_await act_(std::move(request)));
-  co_return http::Reply<void>{};
+  FREEHOLD_CO_TRY(auto said, co_await act_(std::move(request)));
+  http::Response response;
+  response.headers.add("Content-Type", "text/plain; charset=utf-8");
+  response.body = std::move(said);
+  co_return response;
 }
 
 }  // namespace freehold

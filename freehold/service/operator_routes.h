@@ -53,8 +53,9 @@ struct OperatorView {
 };
 BOOST_DESCRIBE_STRUCT(OperatorView, (), (consumers, set_aside, stopped_sagas))
 
-// One thing to do: `what` is redrive, rejoin, rebuild, retry or backup; `name` is a consumer, a
-// replica's table, a saga or a file; `key` is that of redrive.
+// One thing to do: `what` is redrive, rejoin, rebuild, retry, reconcile or backup; `name` is a
+// consumer, a replica's table, a saga, a peer or a file; `key` is that of redrive, or the `apply`
+// of reconcile.
 struct OperatorRequest {
   std::string what;
   std::string name;
@@ -65,7 +66,8 @@ BOOST_DESCRIBE_STRUCT(OperatorRequest, (), (what, name, key))
 class OperatorRoutes {
  public:
   using View = std::function<Task<Result<OperatorView>>()>;
-  using Act = std::function<Task<Result<>>(OperatorRequest)>;
+  // What it has to say when it is done, for a person.
+  using Act = std::function<Task<Result<std::string>>(OperatorRequest)>;
 
   OperatorRoutes(std::string service, View view, Act act)
       : service_(std::move(service)), view_(std::move(view)), act_(std::move(act)) {}
@@ -73,7 +75,7 @@ class OperatorRoutes {
 
  private:
   Task<Result<OperatorView>> view(http::None, http::Call call);
-  Task<Result<http::Reply<void>>> act(OperatorRequest request, http::Call call);
+  Task<Result<http::Response>> act(OperatorRequest request, http::Call call);
 
   std::string service_;
   View view_;

@@ -17,8 +17,10 @@ const LaneStatistics& OwnDatabase::lane_statistics() const {
 
 Result<> OwnDatabase::back_up_to(const std::filesystem::path& file) const {
   if (embedded_) return embedded_->backup_to(file);
-  return Error{errors::malformed,
-               "this service's database is on a server: back it up there, with pg_dump"};
+  return Error{
+      errors::malformed,
+      "this service's database is on a server: back it up with pg_dump --format=custom, as the "
+      "role of migrator-url; deploy/postgres/restore puts it back"};
 }
 
 Result<> OwnDatabase::erase_for_good() const {

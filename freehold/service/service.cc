@@ -98,6 +98,7 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.replicas = parts.is_on_server() ? std::make_unique<Replicas>(
                                               *parts.database, [&] { return parts.open_schema(); })
                                         : std::make_unique<Replicas>(*parts.database);
+  parts.held = std::make_unique<HeldForCallers>(*parts.database, parts.configuration.callers);
   parts.event_log = std::make_unique<EventLog>(
       *parts.database, parts.name, executor,
       EventLogOptions{.age = std::chrono::hours{24 * parts.configuration.retention_days}});
@@ -122,6 +123,14 @@ void Service::consume(Consumer consumer) {
 
 void Service::add_published(PublishedEvent event) {
   parts_->published.push_back(std::move(event));
+}
+
+void Service::holds(std::string what, Holdings holdings) {
+  parts_->held->add(std::move(what), std::move(holdings));
+}
+
+void Service::reconciles(Reconciliation reconciliation) {
+  parts_->reconciliations.push_back(std::move(reconciliation));
 }
 
 Sagas& Service::sagas() {

@@ -31,6 +31,8 @@
 #include "freehold/saga/sagas.h"
 #include "freehold/schema/json_schema.h"
 #include "freehold/service/configuration.h"
+#include "freehold/service/holdings.h"
+#include "freehold/service/reconciliation.h"
 
 namespace freehold {
 
@@ -72,6 +74,11 @@ class Service {
   template <class Context, class Input>
   void runs(const SagaDefinition<Context, Input>& saga);
   Sagas& sagas();  // for admission: sagas().admit()
+
+  // What this service holds in the name of its caller, told to that one when it compares.
+  void holds(std::string what, Holdings holdings);
+  // What this service has at a peer: `order reconcile PEER [apply]` compares.
+  void reconciles(Reconciliation reconciliation);
 
   // Believes access tokens that the service `issuer`, a peer, made for `audience`.
   void believes_tokens_of(std::string issuer, std::string audience);

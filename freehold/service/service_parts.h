@@ -82,7 +82,9 @@ struct Service::Parts {
   Task<Result<http::Response>> metrics_text() const;
   Result<OperatorView> view() const;
   Task<Result<OperatorView>> view_now() const;
-  Task<Result<>> act(OperatorRequest request);
+  Task<Result<std::string>> act(OperatorRequest request);
+  Task<Result<>> tend(OperatorRequest request);
+  Task<Result<std::string>> reconcile(std::string peer, bool apply);
   ConsumerLoop* loop(std::string_view cursor_name);
   ConsumerLoop* loop_of_replica(std::string_view table);
   Task<> rebuild(ConsumerLoop* consumer);
@@ -109,6 +111,8 @@ struct Service::Parts {
   std::unique_ptr<http::RememberedAnswers> answers;
   std::unique_ptr<http::Routes> routes;
   std::unique_ptr<OperatorRoutes> operator_routes;
+  std::unique_ptr<HeldForCallers> held;
+  std::vector<Reconciliation> reconciliations;
   std::unique_ptr<Sagas> sagas;
   std::unique_ptr<Replicas> replicas;
   std::unique_ptr<http::Server> server;

@@ -252,6 +252,7 @@ void Service::Parts::add_own_routes() {
         return run_on(io.get_executor(), act(std::move(request)));
       });
   operator_routes->routes(*routes);
+  held->routes(*routes);
 }
 
 Task<Result<Alive>> Service::Parts::livez(http::None, http::Call) {
@@ -323,7 +324,33 @@ ConsumerLoop* Service::Parts::loop_of_replica(std::string_view table) {
   return nullptr;
 }
 
-Task<Result<>> Service::Parts::act(OperatorRequest request) {
+Task<Result<std::string>> Service::Parts::act(OperatorRequest request) {
+  if (request.what == "reconcile")
+    co_return co_await reconcile(std::move(request.name), request.key == "apply");
+  FREEHOLD_CO_TRY(co_await tend(std::move(request)));
+  co_return std::string{};
+}
+
+// A reader that has stopped has not seen what the peer did: it would be taken for lost.
+Task<Result<std::string>> Service::Parts::reconcile(std::string peer, bool apply) {
+  for (const auto& loop : loops)
+    if (loop->consumer().source() == peer && loop->status().state == ConsumerState::stopped)
+      co_return Error{errors::log_diverged, loop->consumer().cursor_name() +
+                                                " is stopped: first rejoin it; " +
+                                                loop->status().report};
+  std::string report;
+  for (const Reconciliation& reconciliation : reconciliations) {
+    if (reconciliation.peer != peer) continue;
+    Comparison comparison{*database, *neighbour(peer).peer, reconciliation};
+    FREEHOLD_CO_TRY(const auto part, co_await comparison.run(apply));
+    report += (report.empty() ? "" : "\n") + part;
+  }
+  if (report.empty())
+    co_return Error{errors::not_found, "this service has nothing at '" + peer + "' to compare"};
+  co_return report;
+}
+
+Task<Result<>> Service::Parts::tend(OperatorRequest request) {
   if (request.what == "retry") co_return co_await sagas->retry(request.name);
   if (const auto own = own_commands.find(request.what); own != own_commands.end())
     co_return co_await own->second(request.name);

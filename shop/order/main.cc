@@ -7,6 +7,7 @@
 #include "shop/order/follow_order.h"
 #include "shop/order/forget_customer.h"
 #include "shop/order/place_order.h"
+#include "shop/order/reconcile_reservations.h"
 #include "shop/order/store/migrations.h"
 #include "shop/order/store/product_replica.h"
 
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   service.consume(order::forgetting_customers());
   service.runs(order::place_order);
   service.runs(order::cancel_order);
+  service.reconciles(order::reservations_at_product());
   placing.routes(service.routes());
   cancelling.routes(service.routes());
   browsing.routes(service.routes());

@@ -6,6 +6,7 @@
 #include "shop/product/browse_products.h"
 #include "shop/product/manage_catalogue.h"
 #include "shop/product/reserve_stock.h"
+#include "shop/product/show_reservations.h"
 #include "shop/product/store/migrations.h"
 
 int main(int argc, char** argv) {
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
   service.believes_tokens_of("user", "shop");
   service.publishes<product::ProductState>();
   product::accept_stock_commands(service.commands());
+  service.holds("reservations", product::show_reservations);
   browsing.routes(service.routes());
   catalogue.routes(service.routes());
   stock.routes(service.routes());

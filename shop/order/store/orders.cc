@@ -79,6 +79,20 @@ constexpr Change<void(OrderId, Time)> confirm_pending{
     "update customer_order set status = 'confirmed', settled_at = $2 "
     "where id = $1 and status = 'pending' and cancellation_asked_at is null"};
 
+constexpr Query<Claimant(std::optional<OrderId>)> claimants_after{
+    Dialects{.sqlite = "select id, case when status = 'pending' or "
+                       "(status = 'confirmed' and cancellation_asked_at is not null) "
+                       "then 'under_way' else status end as claim "
+                       "from customer_order where id > coalesce($1, x'') order by id",
+             .postgres = "select id, case when status = 'pending' or "
+                         "(status = 'confirmed' and cancellation_asked_at is not null) "
+                         "then 'under_way' else status end as claim "
+                         "from customer_order where id > coalesce($1, '\\x'::bytea) order by id"}};
+constexpr Query<Claimant(OrderId)> claimant{
+    "select id, case when status = 'pending' or "
+    "(status = 'confirmed' and cancellation_asked_at is not null) "
+    "then 'under_way' else status end as claim from customer_order where id = $1"};
+
 constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
     "update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1"};
 
@@ -190,6 +204,17 @@ freehold::Result<Status> ask_cancellation(SqlTransaction& transaction, OrderId i
   if (status == Status::rejected) return errors::already_rejected;
   transaction.run(set_cancellation_asked, id, freehold::now());
   return status;
+}
+
+std::vector<Claimant> claimants(SqlTransaction& transaction, std::optional<OrderId> after,
+                                std::size_t most) {
+  return transaction.page(claimants_after, {.rows = most}, after).rows;
+}
+
+std::optional<Claim> claim_of(SqlTransaction& transaction, OrderId id) {
+  const auto found = transaction.first(claimant, id);
+  if (!found) return std::nullopt;
+  return found->claim;
 }
 
 void forget_customer(SqlTransaction& transaction, user::UserId customer) {

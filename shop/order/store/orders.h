@@ -35,6 +35,19 @@ void cancel(freehold::SqlTransaction& transaction, OrderId id);
 // already_rejected.
 freehold::Result<Status> ask_cancellation(freehold::SqlTransaction& transaction, OrderId id);
 
+// What an order has come to with its reservation. Under way: a saga is at work on it.
+enum class Claim { under_way, confirmed, rejected, cancelled };
+BOOST_DESCRIBE_ENUM(Claim, under_way, confirmed, rejected, cancelled)
+struct Claimant {
+  OrderId id;
+  Claim claim = Claim::under_way;
+};
+BOOST_DESCRIBE_STRUCT(Claimant, (), (id, claim))
+// Orders behind `after`, by id, at most so many.
+std::vector<Claimant> claimants(freehold::SqlTransaction& transaction, std::optional<OrderId> after,
+                                std::size_t most);
+std::optional<Claim> claim_of(freehold::SqlTransaction& transaction, OrderId id);
+
 // Empties what is personal in all orders of this customer, and takes no more of them; a repeat
 // changes nothing.
 void forget_customer(freehold::SqlTransaction& transaction, user::UserId customer);
