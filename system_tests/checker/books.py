@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the product and the order service have written down, read from backups of their databases.
+"""What the product and the order service have written down, read from their databases.
 
 This is the checker's own reading: it knows the tables and the log's format, and shares no code with
 the services. It reads partition 0, the only one that the logs under test have; there a place is a
-position.
+position. `rows` answers a list of queries from one snapshot, see rows.py.
 """
 
-import contextlib
 import json
-import sqlite3
 import uuid
 from collections import namedtuple
 from dataclasses import dataclass, field
@@ -62,70 +60,77 @@ class OrderBooks:
     live_sagas: list = field(default_factory=list)  # (id, status, why)
 
 
-@contextlib.contextmanager
-def _open(backup):
-    database = sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
 def _id(blob):
     return str(uuid.UUID(bytes=blob))
 
 
-def _read_log(database):
-    log = Log()
-    (log.log_id,) = database.execute("select log_id from freehold_log").fetchone()
-    log.head, log.low = database.execute(
-        "select position, low_position from freehold_head where partition = 0").fetchone()
-    for place, stamp, text in database.execute(
-            "select place, stamp, json from freehold_event order by place"):
+_LOG = (
+    "select log_id from freehold_log",
+    "select position, low_position from freehold_head where partition = 0",
+    "select place, stamp, json from freehold_event order by place",
+    "select consumer, position, stamp from freehold_cursor",
+    "select consumer, key, why from freehold_aside",
+)
+
+
+def _log(answers):
+    identity, head, events, cursors, aside = answers
+    log = Log(log_id=identity[0][0], head=head[0][0], low=head[0][1], aside=aside)
+    for place, stamp, text in events:
         event = json.loads("{" + text + "}")
         log.events.append(Event(place, stamp, event["type"], event["subject"],
                                 event.get("inreplyto"), event.get("data")))
-    for row in database.execute("select consumer, position, stamp from freehold_cursor"):
+    for row in cursors:
         log.cursors[row[0]] = Cursor(*row)
-    log.aside = database.execute("select consumer, key, why from freehold_aside").fetchall()
     return log
 
 
-def _read_products(database, query):
-    products = (Product(_id(row[0]), *row[1:]) for row in database.execute(query))
+def _products(answer):
+    products = (Product(_id(row[0]), *row[1:]) for row in answer)
     return {product.id: product for product in products}
 
 
-def read_product_books(backup):
-    with _open(backup) as database:
-        books = ProductBooks(_read_log(database), _read_products(
-            database, "select id, name, price_amount_minor, price_currency, sale, version "
-            "from product"))
-        for row in database.execute(
-                "select product_id, on_hand, reserved, sold, returned from stock"):
-            books.stocks[_id(row[0])] = Stock(_id(row[0]), *row[1:])
-        for product, total in database.execute(
-                "select product_id, sum(delta) from stock_adjustment group by product_id"):
-            books.adjusted[_id(product)] = total
-        for order, state, lines in database.execute("select id, state, lines from reservation"):
-            books.reservations[_id(order)] = (state, {
-                line["product_id"]: line["quantity"] for line in json.loads(lines)})
+_PRODUCT = (
+    "select id, name, price_amount_minor, price_currency, sale, version from product",
+    "select product_id, on_hand, reserved, sold, returned from stock",
+    "select product_id, sum(delta) from stock_adjustment group by product_id",
+    "select id, state, lines from reservation",
+)
+
+
+def read_product_books(rows):
+    answers = rows([*_LOG, *_PRODUCT])
+    products, stocks, adjusted, reservations = answers[len(_LOG):]
+    books = ProductBooks(_log(answers[:len(_LOG)]), _products(products))
+    for row in stocks:
+        books.stocks[_id(row[0])] = Stock(_id(row[0]), *row[1:])
+    for product, total in adjusted:
+        books.adjusted[_id(product)] = total
+    for order, state, lines in reservations:
+        books.reservations[_id(order)] = (state, {
+            line["product_id"]: line["quantity"] for line in json.loads(lines)})
     return books
 
 
-def read_order_books(backup):
-    with _open(backup) as database:
-        books = OrderBooks(_read_log(database), replica=_read_products(
-            database, "select id, name, price_amount_minor, price_currency, sale, version "
-            "from product_replica where freehold_deleted = 0"))
-        for row in database.execute("select id, status, lines, total_amount_minor, settled_at, "
-                                    "customer_id from customer_order order by id"):
-            lines = [Line(*(line[name] for name in Line._fields)) for line in json.loads(row[2])]
-            books.orders[_id(row[0])] = Order(_id(row[0]), row[1], lines, row[3],
-                                              row[4] is not None, _id(row[5]))
-        for scope, key, location in database.execute(
-                "select scope, key, location from freehold_answer"):
-            books.answers.append((scope, key, location.rpartition("/")[2]))
-        books.live_sagas = database.execute(
-            "select id, status, why from freehold_saga where ended = 0").fetchall()
+_ORDER = (
+    "select id, name, price_amount_minor, price_currency, sale, version from product_replica "
+    "where freehold_deleted = 0",
+    "select id, status, lines, total_amount_minor, settled_at, customer_id from customer_order "
+    "order by id",
+    "select scope, key, location from freehold_answer",
+    "select id, status, why from freehold_saga where ended = 0",
+)
+
+
+def read_order_books(rows):
+    answers = rows([*_LOG, *_ORDER])
+    replica, orders, kept, live_sagas = answers[len(_LOG):]
+    books = OrderBooks(_log(answers[:len(_LOG)]), replica=_products(replica),
+                       live_sagas=live_sagas)
+    for row in orders:
+        lines = [Line(*(line[name] for name in Line._fields)) for line in json.loads(row[2])]
+        books.orders[_id(row[0])] = Order(_id(row[0]), row[1], lines, row[3],
+                                          row[4] is not None, _id(row[5]))
+    for scope, key, location in kept:
+        books.answers.append((scope, key, location.rpartition("/")[2]))
     return books

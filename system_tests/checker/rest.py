@@ -27,11 +27,8 @@ def books_at_rest(services, within_s=REST_WITHIN_S):
 
 def read_books(services):
     """The product's and the order's books as they are now; the order's are the older ones."""
-    files = services.backup("order"), services.backup("product")
-    books = [read_product_books(files[1]), read_order_books(files[0])]
-    for file in files:
-        file.unlink()
-    return books
+    order = read_order_books(lambda queries: services.rows("order", queries))
+    return [read_product_books(lambda queries: services.rows("product", queries)), order]
 
 
 def _is_at_rest(product, order):

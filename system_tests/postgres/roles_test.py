@@ -198,16 +198,8 @@ class SetUp(unittest.TestCase):
 
     def test_after_a_kill_of_the_postmaster_it_starts_again_with_everything(self):
         before = self.everything()
-        self.running.stop(signal.SIGKILL)
-        until(self.starts, "the processes of the killed server have let go of its files")
+        self.running.kill()
         self.assertEqual(self.everything(), before)
-
-    def starts(self):
-        try:
-            self.running.start()
-        except AssertionError:
-            return False
-        return True
 
     def test_a_lost_password_file_is_made_again_and_a_service_is_added(self):
         old = self.running.password("order", "reader")
@@ -242,6 +234,55 @@ class SetUp(unittest.TestCase):
                       (credentials / "pg_hba.conf").read_text())
         self.assertEqual(self.running.as_superuser(
             "select datname from pg_database where datname = 'payment'").strip(), "payment")
+
+    def restore(self, dump):
+        return subprocess.run([REPOSITORY / "deploy/postgres/restore", "--cluster",
+                               self.cluster.folder, "order", dump],
+                              capture_output=True, text=True, check=False)
+
+    def test_a_dump_is_restored_with_all_roles_and_the_former_database_is_kept(self):
+        note = "insert into thing values ('{}')"
+        self.running.done("order", "migrator", "create table thing (note text);" +
+                          note.format("dumped"))
+        dump = Path(self.running.scratch.name) / "order.dump"
+        subprocess.run([deployed.PROGRAMS / "pg_dump", "--format=custom", f"--file={dump}",
+                        self.running.url("order", "migrator")], check=True)
+        self.running.done("order", "application", note.format("after"))
+        until(lambda: self.restore(dump).returncode == 0, "nobody is connected any more")
+        self.assertEqual(self.running.done("order", "reader", "select note from thing"), "dumped")
+        self.running.done("order", "application", note.format("later"))
+        self.running.done("order", "migrator", "alter table thing add column more text")
+        kept = self.running.as_superuser(
+            "select datname from pg_database where datname like 'order_before_%'").split()
+        self.assertEqual(len(kept), 1)
+        self.assertEqual(self.running.as_superuser(
+            f"\\connect {kept[0]}\nselect note from thing order by 1").split(),
+            ["after", "dumped"])
+        self.assertNotEqual(self.running.tried("order", "application", "", kept[0]).returncode, 0)
+
+    def test_a_restore_that_fails_changes_nothing(self):
+        self.running.done("order", "migrator", "create table thing (note text);"
+                                               "insert into thing values ('kept')")
+        dump = Path(self.running.scratch.name) / "order.dump"
+        subprocess.run([deployed.PROGRAMS / "pg_dump", "--format=custom", f"--file={dump}",
+                        self.running.url("order", "migrator")], check=True)
+        before = self.everything()
+        with subprocess.Popen([deployed.PROGRAMS / "psql", "-Xq",
+                               self.running.url("order", "reader")], stdin=subprocess.PIPE):
+            until(lambda: "order" in self.connected(), "somebody is connected")
+            self.assertIn("stop the service first", self.restore(dump).stderr)
+        until(lambda: "order" not in self.connected(), "nobody is connected")
+        whole = dump.read_bytes()
+        dump.write_bytes(whole[:-30])  # its table of contents can be read, its last rows cannot
+        refused = self.restore(dump)
+        self.assertEqual((refused.returncode, len(refused.stderr.splitlines())), (1, 1), refused)
+        self.assertEqual(self.everything(), before)
+        dump.write_text("no dump")
+        self.assertIn("valid archive", self.restore(dump).stderr)
+        self.assertEqual(self.everything(), before)
+
+    def connected(self):
+        return self.running.as_superuser("select datname from pg_stat_activity").split()
 
     def test_root_is_not_needed(self):
         if os.geteuid() != 0:

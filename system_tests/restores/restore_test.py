@@ -3,6 +3,7 @@
 further notices (invariant 11)."""
 
 import json
+import os
 import re
 import unittest
 
@@ -15,11 +16,14 @@ from system_tests.running.whole_shop import make_product
 EVENT_ID = re.compile(r"\d\d-\d{19}-[0-9a-f]{16}")
 
 
+PROFILE = os.environ.get("FREEHOLD_PROFILE", "local")
+
+
 class Restore(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.services = Services()
+        self.services = Services(profile=PROFILE)
         self.addCleanup(self.services.close)
         self.admin = Api(self.services.port("product"), self.services.admin())
         self.customer = Api(self.services.port("order"), self.services.customer())
@@ -133,3 +137,72 @@ class Restore(unittest.TestCase):
         self.assertEqual(len(order.orders), 3)
         self.assertEqual(product.stocks[self.product].sold, 3)
         self.assertEqual(product.stocks[self.product].reserved, 0)
+
+    # ---- after a rejoin: what each side holds that the other does not know
+
+    def reconcile(self, *words):
+        return self.services.command("order", "reconcile", "product", *words)
+
+    def status(self, order):
+        return expect(200, self.customer.get(f"/api/orders/{order}"))["status"]
+
+    def refused(self, *words):
+        with self.assertRaises(AssertionError) as refused:
+            self.services.command(*words)
+        return str(refused.exception)
+
+    def test_orders_that_a_restored_order_service_has_lost_are_listed_and_given_back(self):
+        changed = self.confirmed_order()
+        backup = self.services.backup("order")
+        lost = self.confirmed_order()
+        expect(202, self.customer.cancel(changed))
+        until(lambda: self.status(changed) == "cancelled", "the order is cancelled")
+        read = self.at_rest()[1].log.head
+        self.services.stop("product")  # nobody looks
+        self.restore("order", backup)
+        for _ in range(6):  # three events each, so the log grows past its readers
+            expect(202, answered(lambda: self.customer.place([(self.product, 1)]), "an order"))
+        until(lambda: read_books(self.services)[1].log.head > read, "the log has grown past them")
+        self.services.start("product")
+        self.services.until_ready("product")
+        self.assert_stops_and_names_both_places("product", "commands@order")
+        self.assertIn("first product rejoin commands@order",
+                      self.refused("order", "reconcile", "product"))
+        self.services.command("product", "rejoin", "commands@order")
+        self.at_rest()
+
+        listed = self.reconcile()
+        self.assertIn(f"product holds, and order does not know:\n  {lost} sold: give it back\n",
+                      listed)
+        self.assertIn(f"  {changed} confirmed here, returned there: cancel the order\n", listed)
+        self.assertIn("9 compared, 2 differ; to do as it says: order reconcile product apply",
+                      listed)
+        self.assertEqual(self.reconcile(), listed)  # it has changed nothing
+        self.assertIn("2 differ; done as it says", self.reconcile("apply"))
+        until(lambda: self.status(changed) == "cancelled", "the order is cancelled again")
+        self.assertEqual(self.reconcile(), "reservations: 9 compared, 0 differ\n")
+        product, order = self.at_rest()
+        self.assertEqual(product.reservations[lost][0], "returned")
+        self.assertEqual(len([o for o in order.orders.values() if o.status == "confirmed"]), 7)
+        stock = product.stocks[self.product]
+        self.assertEqual((stock.reserved, stock.sold - stock.returned, stock.on_hand), (0, 7, 93))
+
+    def test_orders_that_a_restored_product_service_cannot_fill_are_listed(self):
+        backup = self.services.backup("product")
+        kept = self.confirmed_order()
+        new = make_product(self.admin, 5)["id"]
+
+        def order_of_it():
+            return answered(lambda: self.customer.place([(new, 1)], wait_s=20), "an order")
+        lost = expect(201, order_of_it())["id"]
+        self.at_rest()
+        self.restore("product", backup)
+        self.assert_stops_and_names_both_places("order", "sagas@product")
+        self.assertIn("sagas@product is stopped", self.refused("order", "reconcile", "product"))
+        self.services.command("order", "rejoin", "sagas@product")
+
+        listed = self.reconcile()
+        self.assertIn("order holds, and product does not know:\n"
+                      f"  {lost} confirmed: reserve and sell it again\n", listed)
+        self.assertNotIn(kept, listed)  # the product service has read what was asked once more
+        self.assertIn("3 compared, 1 differ", listed)

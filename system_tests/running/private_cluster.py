@@ -21,13 +21,14 @@ STOPPED_WITHIN_S = 60
 
 
 class PrivateCluster:
-    """Runs when the constructor returns. close() ends it and removes its folder."""
+    """Runs when the constructor returns. close() ends it and removes its folder, unless that, and
+    the port, were chosen by its owner."""
 
-    def __init__(self):
+    def __init__(self, folder=None, port=None):
         self.scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
         os.chmod(self.scratch.name, 0o711)  # as root, the server runs as another user
-        folder = Path(self.scratch.name) / "a cluster"
-        self.cluster = deployed.Cluster(folder, first_of_free_ports(1))
+        folder = folder or Path(self.scratch.name) / "a cluster"
+        self.cluster = deployed.Cluster(folder, port or first_of_free_ports(1))
         self.process = None
         try:
             self.start()
@@ -54,9 +55,26 @@ class PrivateCluster:
             self.process.send_signal(number)
             self.process.wait(STOPPED_WITHIN_S)
 
+    def kill(self):
+        """The server's first process with SIGKILL; it runs again when this returns."""
+        self.stop(signal.SIGKILL)
+        until(self._starts, "the processes of the killed server have let go of its files",
+              every_s=0.1)
+
+    def _starts(self):
+        try:
+            self.start()
+        except AssertionError:
+            return False
+        return True
+
     def close(self):
         self.stop()
         self.scratch.cleanup()
+
+    def url(self, service, role):
+        return roles.conninfo("127.0.0.1", self.cluster.port, service, role,
+                              self.cluster.credentials)
 
     def password(self, service, role):
         line = roles.pgpass(self.cluster.credentials, service, role).read_text()

@@ -11,7 +11,9 @@ import tempfile
 from pathlib import Path
 
 from system_tests.local.free_ports import first_of_free_ports
+from system_tests.checker.rows import rows_of_file, rows_of_server
 from system_tests.running.api import Api, Unanswered, expect, new_email
+from system_tests.running.private_cluster import PrivateCluster, deployed
 from system_tests.running.waiting import until
 from system_tests.running.whole_shop import BUILD, REPOSITORY, is_ready
 
@@ -23,18 +25,25 @@ STOPPED_WITHIN_S = 30
 
 
 class Services:
-    """All three run when the constructor returns. close() ends them and removes their data."""
+    """All three run when the constructor returns, in the profile `scale` with a server of their
+    own. close() ends them and removes their data."""
 
-    def __init__(self, environment=None):
+    def __init__(self, environment=None, profile="local"):
         self._scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
-        self._place = topology.Place(Path(self._scratch.name), BUILD, first_of_free_ports())
+        os.chmod(self._scratch.name, 0o711)  # as root, PostgreSQL runs as another user
+        self._place = topology.Place(Path(self._scratch.name), BUILD, first_of_free_ports(),
+                                     profile)
         self._layout = topology.read()
+        self.cluster = None  # of the profile `scale`
         self._environment = {**os.environ, **(environment or {})}
         self._processes = {}
         self._backups = 0
         self._place.logs.mkdir()
         topology.generate(self._layout, self._place)
         try:
+            if profile == "scale":
+                self.cluster = PrivateCluster(self._place.postgres,
+                                              self._layout.port(self._place, "postgres"))
             for name in NAMES:
                 self.start(name)
             for name in NAMES:
@@ -46,6 +55,8 @@ class Services:
     def close(self):
         for name in list(self._processes):
             self.kill(name)
+        if self.cluster:
+            self.cluster.close()
         self._scratch.cleanup()
 
     # ---- processes
@@ -107,17 +118,37 @@ class Services:
     def backup(self, name):
         """A new backup's path. It is in the service's directory, who may write nowhere else."""
         self._backups += 1
-        file = self.data(name) / f"backup-{self._backups}.sqlite"
-        self.command(name, "backup", str(file))
+        file = self.data(name) / f"backup-{self._backups}"
+        if self.cluster:
+            subprocess.run([deployed.PROGRAMS / "pg_dump", "--format=custom", f"--file={file}",
+                            self.cluster.url(name, "migrator")], check=True)
+        else:
+            self.command(name, "backup", str(file))
         return file
 
     def restore(self, name, backup):
         """Puts a backup in the place of the database of a service that does not run."""
+        if self.cluster:
+            until(lambda: subprocess.run(
+                [REPOSITORY / "deploy/postgres/restore", "--cluster", self._place.postgres, name,
+                 backup], check=False, stdout=subprocess.DEVNULL).returncode == 0,
+                f"{name} is restored, when the server has noticed that nobody is connected")
+            return
         database = self.data(name) / "database.sqlite"
         for file in database.parent.glob("database.sqlite*"):
             file.unlink()
         shutil.copy(backup, database)
         database.chmod(0o600)
+
+    def rows(self, name, queries):
+        """The answers to queries on a service's database, from one snapshot."""
+        if self.cluster:
+            return rows_of_server(self.cluster.cluster.server(), name, queries)
+        file = self.backup(name)
+        try:
+            return rows_of_file(file, queries)
+        finally:
+            file.unlink()
 
     def metric(self, name, sample):
         """The value of one sample, as `freehold_sagas{status="running"}`."""
