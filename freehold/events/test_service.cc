@@ -79,8 +79,8 @@ http::Peer& TestService::peer(std::string_view name, std::string address,
   http::PeerOptions options;
   options.identity = [identity] { return identity; };
   options.open_for = 20ms;
-  return *peers_.emplace_back(std::make_unique<http::Peer>(std::string{name}, std::move(address),
-                                                           std::move(options), *transport_));
+  return *peers_.emplace_back(std::make_unique<http::Peer>(
+      std::string{name}, std::vector{std::move(address)}, std::move(options), *transport_));
 }
 
 Feed& TestService::feed_of(std::string_view name, std::string address) {

@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <mutex>
 
+#include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
 #include "freehold/base/random.h"
 #include "freehold/base/record.h"
@@ -99,12 +100,15 @@ class Peer::Breaker {
   double retries_left_ = retries_left_max;
 };
 
-Peer::Peer(std::string name, std::string address, PeerOptions options, Transport& transport)
+Peer::Peer(std::string name, std::vector<std::string> addresses, PeerOptions options,
+           Transport& transport)
     : name_(std::move(name)),
-      address_(std::move(address)),
+      addresses_(std::move(addresses)),
       options_(std::move(options)),
       transport_(transport),
-      breaker_(std::make_unique<Breaker>(options_)) {}
+      breaker_(std::make_unique<Breaker>(options_)) {
+  FREEHOLD_ASSERT(!addresses_.empty(), "a peer has an address");
+}
 
 Peer::~Peer() = default;
 
@@ -134,13 +138,17 @@ Task<Result<Response>> Peer::exchange(Request request, Terms terms) {
     if (!breaker_->may_pass(terms.deadline))
       co_return Error{errors::peer_unavailable,
                       name_ + ": not tried, for it did not answer lately"};
-    auto response = co_await transport_.exchange(address_, request, terms.deadline);
+    std::size_t used = current_;
+    auto response = co_await transport_.exchange(addresses_[used], request, terms.deadline);
     const bool never_left = !response && response.error().is(errors::no_connection_to_spare);
     if (!never_left && (response || !nobody_answered(response.error()))) {
       breaker_->answered();
       co_return response;
     }
-    if (!never_left) breaker_->not_answered();
+    if (!never_left) {
+      breaker_->not_answered();
+      current_.compare_exchange_strong(used, (used + 1) % addresses_.size());
+    }
     const nanoseconds wait = up_to(backoff);
     if (attempt >= options_.attempts_max || !may_retry(response.error(), request) ||
         SteadyClock::now() + wait >= terms.deadline || !breaker_->spend_retry())

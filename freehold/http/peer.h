@@ -6,13 +6,16 @@
 //       co_await peer.get<"/api/products/{id}", ProductView>(GetProduct{id}, call.deadline());
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "freehold/base/clock.h"
 #include "freehold/base/result.h"
@@ -51,8 +54,11 @@ enum class BreakerState { closed, open, half_open };
 // Callable from any thread. Holds nothing that a crash could lose.
 class Peer {
  public:
-  // `address` is "host:port"; `transport` outlives the peer.
-  Peer(std::string name, std::string address, PeerOptions options, Transport& transport);
+  // `addresses` are "host:port", of each instance of the peer, which are as good as one another: it
+  // speaks to the first until that one does not answer, then to the next. `transport` outlives the
+  // peer.
+  Peer(std::string name, std::vector<std::string> addresses, PeerOptions options,
+       Transport& transport);
   ~Peer();
 
   // One request, tried again where that is safe: when nothing was sent, or nothing whole, for every
@@ -86,7 +92,6 @@ class Peer {
   }
 
   std::string_view name() const { return name_; }
-  std::string_view address() const { return address_; }
   BreakerState breaker() const;
 
  private:
@@ -96,7 +101,8 @@ class Peer {
   static bool may_retry(const Error& error, const Request& request);
 
   std::string name_;
-  std::string address_;
+  const std::vector<std::string> addresses_;
+  std::atomic<std::size_t> current_ = 0;  // of the addresses
   PeerOptions options_;
   Transport& transport_;
   std::unique_ptr<Breaker> breaker_;

@@ -96,7 +96,7 @@ class PeerTest : public testing::Test {
     transport_ = network_transport(served_.executor(), {.connections_max = 2});
   }
   Peer peer(PeerOptions options = {}) {
-    return Peer{"shelf", served_.address(), std::move(options), *transport_};
+    return Peer{"shelf", {served_.address()}, std::move(options), *transport_};
   }
   Result<Response> exchange(Peer& peer, Request request,
                             std::chrono::milliseconds within = 5000ms) {
@@ -213,15 +213,40 @@ TEST_F(PeerTest, nobody_listening_means_that_nothing_happened) {
   elsewhere.start();
   served_.stop(1s);
   const auto transport = network_transport(elsewhere.executor());
-  Peer gone{"shelf", address, {}, *transport};
+  Peer gone{"shelf", {address}, {}, *transport};
   const auto outcome = elsewhere.run(
       gone.exchange({.method = Method::post, .target = "/items", .body = "{}"}, deadline_in(5s)));
   ASSERT_FALSE(outcome);
   EXPECT_TRUE(outcome.error().is(errors::peer_unavailable)) << outcome.error().text();
-  Peer nowhere{"shelf", "no address", once(), *transport};
+  Peer nowhere{"shelf", {"no address"}, once(), *transport};
   EXPECT_TRUE(elsewhere.run(nowhere.exchange({.target = "/"}, deadline_in(1s)))
                   .error()
                   .is(errors::peer_unavailable));
+}
+
+TEST_F(PeerTest, an_instance_that_does_not_answer_is_left_for_the_next_one) {
+  ServedRoutes gone;
+  gone.start();
+  const std::string nobody = gone.address();
+  gone.stop(1s);
+  Peer shelf{"shelf", {nobody, served_.address()}, {}, *transport_};
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(exchange(shelf, {.target = "/items/1"}));
+  EXPECT_EQ(shelf.breaker(), BreakerState::closed);
+  // What is not sent again elsewhere costs one call, not each one after it.
+  Peer impatient{"shelf", {nobody, served_.address()}, once(), *transport_};
+  EXPECT_FALSE(exchange(impatient, {.target = "/items/1"}));
+  EXPECT_TRUE(exchange(impatient, {.target = "/items/1"}));
+  EXPECT_TRUE(exchange(impatient, {.target = "/items/1"}));
+}
+
+TEST_F(PeerTest, the_breaker_opens_when_no_instance_answers) {
+  ServedRoutes gone;
+  gone.start();
+  const std::string nobody = gone.address();
+  gone.stop(1s);
+  Peer shelf{"shelf", {nobody, nobody}, {.failures_to_open = 3}, *transport_};
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(exchange(shelf, {.target = "/items/1"}));
+  EXPECT_EQ(shelf.breaker(), BreakerState::open);
 }
 
 TEST(Transport, can_be_used_from_several_threads) {
@@ -229,7 +254,7 @@ TEST(Transport, can_be_used_from_several_threads) {
   served.routes().get<"/items/{id}">(get_item).open();
   served.start();
   const auto transport = network_transport(served.executor(), {.connections_max = 3});
-  Peer shelf{"shelf", served.address(), {}, *transport};
+  Peer shelf{"shelf", {served.address()}, {}, *transport};
   std::vector<std::jthread> threads;
   std::atomic<int> answered = 0;
   for (int i = 0; i < 4; ++i)
@@ -255,7 +280,7 @@ class ScriptedPeer : public testing::Test {
   Result<Response> ask(ScriptedServer& server, Method method, PeerOptions options = {},
                        std::string key = {}) {
     const auto transport = network_transport(client_.executor(), {.answer_bytes_max = 1000});
-    Peer peer{"shelf", server.address(), std::move(options), *transport};
+    Peer peer{"shelf", {server.address()}, std::move(options), *transport};
     return client_.run(peer.exchange({.method = method, .target = "/x", .body = "{}"},
                                      Terms{deadline_in(2s), {}, std::move(key)}));
   }
@@ -355,7 +380,7 @@ class BreakerTest : public testing::Test {
   HandClock clock_;
   ScriptedTransport transport_;
   Peer peer_{"shelf",
-             "127.0.0.1:1",
+             {"127.0.0.1:1"},
              {.identity = {}, .attempts_max = 1, .failures_to_open = 3, .open_for = 1000ms},
              transport_};
 };
@@ -440,7 +465,7 @@ TEST(RetryBudget, a_peer_that_is_down_gets_few_retries_more) {
   ScriptedTransport transport;
   transport.fails = &errors::connection_lost;
   Peer peer{"shelf",
-            "127.0.0.1:1",
+            {"127.0.0.1:1"},
             {.identity = {}, .attempts_max = 3, .backoff = 0ms, .failures_to_open = 1'000'000},
             transport};
   boost::asio::io_context context{1};

@@ -87,6 +87,14 @@ void declare(CLI::App& app, Configuration& into, std::vector<std::string>& peers
   flag("erase-within-s", into.erase_within_s)->check(CLI::Range(1, 3600));
 }
 
+// A text is one flag, a list of them as many.
+void add_flags(std::vector<std::string>& flags, const std::string& flag, const toml::node& value) {
+  if (const auto* list = value.as_array())
+    for (const auto& item : *list) flags.push_back(flag + item.value_or(std::string{}));
+  else
+    flags.push_back(flag + value.value_or(std::string{}));
+}
+
 // The file's keys become flags in front of those of the command line, which win.
 Result<std::vector<std::string>> flags_of_file(const std::string& path) {
   std::vector<std::string> flags;
@@ -97,13 +105,11 @@ Result<std::vector<std::string>> flags_of_file(const std::string& path) {
       const std::string key{name.str()};
       if (std::ranges::find(known, key, &ConfigurationKey::name) == known.end())
         return unknown_key(key, path);
-      if (const auto* list = node.as_array()) {
-        for (const auto& item : *list)
-          flags.push_back("--" + key + "=" + item.value_or(std::string{}));
+      if (node.is_array()) {
+        add_flags(flags, "--" + key + "=", node);
       } else if (const auto* table = node.as_table()) {
         for (const auto& [inner, value] : *table)
-          flags.push_back("--" + key + "=" + std::string{inner.str()} + "=" +
-                          value.value_or(std::string{}));
+          add_flags(flags, "--" + key + "=" + std::string{inner.str()} + "=", value);
       } else if (node.is_boolean()) {
         flags.push_back("--" + key + "=" + (node.value_or(false) ? "true" : "false"));
       } else if (node.is_integer()) {
@@ -160,7 +166,7 @@ Result<> check(Configuration& configuration, const std::vector<std::string>& pee
   for (const std::string& peer : peers) {
     const auto equals = peer.find('=');
     if (!is_peer(peer)) return malformed("peers: '" + peer + "' is not NAME=HOST:PORT");
-    configuration.peers[peer.substr(0, equals)] = peer.substr(equals + 1);
+    configuration.peers[peer.substr(0, equals)].push_back(peer.substr(equals + 1));
   }
   for (const std::string& caller : configuration.callers)
     if (!configuration.peers.contains(caller))
@@ -187,7 +193,8 @@ std::vector<ConfigurationKey> Configuration::keys() {
       {"migrator-url", "postgresql://…", "", "The same, as the role that may change its schema"},
       {"address", "IP address", "127.0.0.1", "Where the service listens"},
       {"port", "number", "0", "Port on which the service listens; 0: any free one"},
-      {"peers", "NAME=HOST:PORT, …", "", "Services that this one may connect to; no others"},
+      {"peers", "NAME=HOST:PORT, …", "",
+       "Services that this one may connect to; no others. Named again: another instance"},
       {"callers", "NAME, …", "", "Peers whose logs hold commands for this service"},
       {"io-threads", "1 … 64", "2", "Threads that serve requests"},
       {"confine", "true | false", "true", "Confine the process with Landlock"},

@@ -33,10 +33,11 @@ struct Configuration {
   std::string migrator_url;     // the same database, as the role that changes its schema; or empty
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
-  std::map<std::string, std::string> peers;  // declared neighbours: name → host:port
-  std::vector<std::string> callers;          // services whose logs hold commands for this one
-  std::size_t io_threads = 2;                // that serve requests
-  bool confine = true;                       // Landlock; false only where a debugger needs it
+  // Declared neighbours: name → host:port of each instance.
+  std::map<std::string, std::vector<std::string>> peers;
+  std::vector<std::string> callers;  // services whose logs hold commands for this one
+  std::size_t io_threads = 2;        // that serve requests
+  bool confine = true;               // Landlock; false only where a debugger needs it
   std::string log_level = "info";
   std::uint32_t log_partitions = 1;  // of the event log, when it is created
   int stop_timeout_s = 10;

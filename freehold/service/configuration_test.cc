@@ -91,9 +91,20 @@ TEST_F(ConfigurationTest, peers_and_callers_are_lists) {
          "check"}}) {
     const auto configuration = read(arguments);
     ASSERT_TRUE(configuration) << configuration.error().detail();
-    EXPECT_THAT(configuration->peers, ElementsAre(Pair("a", "h:1"), Pair("b", "[::1]:2")));
+    EXPECT_THAT(configuration->peers,
+                ElementsAre(Pair("a", ElementsAre("h:1")), Pair("b", ElementsAre("[::1]:2"))));
     EXPECT_THAT(configuration->callers, ElementsAre("a", "b"));
     EXPECT_THAT(configuration->command, ElementsAre("check"));
+  }
+}
+
+TEST_F(ConfigurationTest, a_peer_that_is_named_again_has_several_instances) {
+  for (const auto& arguments : {std::vector<std::string>{"--data=/d", "--peers=a=h:1,b=h:3,a=h:2"},
+                                {file("data = '/d'\n[peers]\na = ['h:1', 'h:2']\nb = 'h:3'\n")}}) {
+    const auto configuration = read(arguments);
+    ASSERT_TRUE(configuration) << configuration.error().detail();
+    EXPECT_THAT(configuration->peers,
+                ElementsAre(Pair("a", ElementsAre("h:1", "h:2")), Pair("b", ElementsAre("h:3"))));
   }
 }
 

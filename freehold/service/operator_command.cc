@@ -101,7 +101,7 @@ std::optional<Result<std::string>> ask_running_service(Service::Parts& parts, Wo
       parts.configuration.address + ":" + std::to_string(parts.configuration.port);
   http::PeerOptions options{.identity = [&parts] { return parts.identity->token_for(parts.name); },
                             .attempts_max = 1};
-  http::Peer self{parts.name, address, std::move(options), *parts.transport};
+  http::Peer self{parts.name, {address}, std::move(options), *parts.transport};
   std::optional<Result<http::Response>> outcome;
   boost::asio::co_spawn(parts.io, ask_and_keep(&self, std::move(command), &outcome),
                         boost::asio::detached);

@@ -187,12 +187,12 @@ int Service::run() {
 }
 
 std::unique_ptr<http::Peer> Service::Parts::make_peer(std::string_view peer) {
-  const auto address = configuration.peers.find(std::string{peer});
-  std::string where;
-  if (address != configuration.peers.end()) {
-    where = address->second;
+  const auto known = configuration.peers.find(std::string{peer});
+  std::vector<std::string> where;
+  if (known != configuration.peers.end()) {
+    where = known->second;
   } else if (is_reference(configuration.command)) {
-    where = "127.0.0.1:1";
+    where = {"127.0.0.1:1"};
   } else {
     refuse_to_start(
         name, "peers: this service needs '" + std::string{peer} + "' and has no address of it", 2);
@@ -241,8 +241,8 @@ void Service::Parts::confine_process() {
                        .listens_on = {configuration.port},
                        .connects_to = {configuration.port}};
   plan.readable.push_back(configuration.trust);
-  for (const auto& [peer, address] : configuration.peers)
-    plan.connects_to.push_back(port_of(address));
+  for (const auto& [peer, addresses] : configuration.peers)
+    for (const std::string& address : addresses) plan.connects_to.push_back(port_of(address));
   for (const std::string& url : {configuration.database_url, configuration.migrator_url}) {
     if (url.empty()) continue;
     const PostgresNeeds needs = needs_of_postgres(url).value();

@@ -100,8 +100,8 @@ http::Peer& SimulatedHost::peer(std::string_view name) {
   if (!made) {
     http::PeerOptions options;
     options.identity = [own = program_.name] { return own; };
-    made = std::make_unique<http::Peer>(std::string{name}, std::string{name}, std::move(options),
-                                        *transport_);
+    made = std::make_unique<http::Peer>(std::string{name}, std::vector{std::string{name}},
+                                        std::move(options), *transport_);
   }
   return *made;
 }
