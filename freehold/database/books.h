@@ -9,6 +9,7 @@
 #pragma once
 
 #include <boost/describe.hpp>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -150,8 +151,9 @@ struct LateOutcome {
   std::string outcome;
 };
 
-// The stored answer of an idempotent call. Its sequence is given out by remember_answer: the
-// microsecond since 1970 at which that was, or the next free number; so it tells the age, too.
+// The stored answer of an idempotent call. Its sequence, if it has one, is given out by
+// remember_answer: the microsecond since 1970 at which that was, or the next free number; so it
+// tells the age, too.
 struct StoredAnswer {
   std::uint64_t sequence = 0;
   std::string scope;  // caller and route
@@ -170,6 +172,15 @@ struct AnswerKey {
   std::string key;
 };
 
+// The key of a call that is about to have its effect, and what the database says of it: the answer
+// that was committed under it, if one was, at `oldest` or later.
+struct AnswerHold {
+  std::string scope;
+  std::string key;
+  Time oldest{};
+  std::optional<StoredAnswer> answer{};
+};
+
 class Books {
  public:
   virtual ~Books() = default;
@@ -177,6 +188,9 @@ class Books {
   // --- The log -----------------------------------------------------------------------------------
   virtual LogIdentity log() = 0;
   virtual Head head(std::uint32_t partition) = 0;
+  // Nobody else appends to the partition before this transaction ends. What is locked after it is
+  // locked out of turn (see seal): for a transaction that is a batch of its own.
+  virtual void lock_head(std::uint32_t partition) = 0;
   // Gives positions and one stamp to the events, in their order, and stores them; heads are updated
   // last, in ascending partition order. Called by the lane at the end of a batch, after all bodies;
   // nothing is written or locked in the transaction after it. Need not be carried out before the
@@ -243,10 +257,20 @@ class Books {
   virtual bool drop_aside(const AsideEvent& event) = 0;
   virtual std::optional<Time> next_aside_try(std::string_view consumer) = 0;
 
-  // Takes or keeps the lease of that name until `until`; the epoch grows with each new owner.
-  // nullopt: another owner holds it.
+  // Leases say which of several instances does what one at a time must do. Their time is that of
+  // the database, where it has a clock: no instance can take over with a clock of its own.
+  //
+  // Takes or keeps the lease of that name for so long from now; the epoch grows with each new
+  // owner. nullopt: another owner holds it.
   virtual std::optional<std::uint64_t> take_lease(std::string_view name, std::string_view owner,
-                                                  Time until) = 0;
+                                                  std::chrono::microseconds length) = 0;
+  // The same, whoever holds it: for a person's command.
+  virtual std::uint64_t seize_lease(std::string_view name, std::string_view owner,
+                                    std::chrono::microseconds length) = 0;
+  // Whether the lease still has that epoch; then nobody else takes it before this transaction ends.
+  virtual bool holds_lease(std::string_view name, std::uint64_t epoch) = 0;
+  // Ends the lease, if it has that epoch: whoever asks next gets it.
+  virtual void release_lease(std::string_view name, std::uint64_t epoch) = 0;
 
   // --- Sagas -------------------------------------------------------------------------------------
   // A saga is one record, its journal in it: read, resumed, and written back as a whole.
@@ -262,6 +286,8 @@ class Books {
   virtual std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                         std::size_t sagas_max) = 0;
   virtual std::int64_t count_sagas(SagaStatus status) = 0;
+  // How many have become final since then.
+  virtual std::int64_t count_sagas_ended(Time since) = 0;
   // The ids of those whose timer is up at `now`, the one due longest first.
   virtual std::vector<std::string> due_sagas(Time now, std::size_t sagas_max) = 0;
   virtual std::optional<Time> next_timer() = 0;
@@ -274,14 +300,27 @@ class Books {
   virtual std::size_t forget_sagas(Time ended_before, std::size_t sagas_max) = 0;
 
   // --- Answers of idempotent calls ---------------------------------------------------------------
-  // Returns the answer's sequence, larger than any before; the one given is not looked at.
+  // Where one instance has the database it knows in memory which key has which answer, and an
+  // answer is found by its sequence. Where several share it (Database::is_shared) the database
+  // knows: an answer is found by scope and key, and has no sequence.
+
+  // Returns the answer's sequence, larger than any before, or 0; the one given is not looked at. In
+  // a shared database its key must be held.
   virtual std::uint64_t remember_answer(const StoredAnswer& answer) = 0;
-  // Those after `sequence`, in order, without what was answered.
+  // Those after `sequence`, in order, without what was answered. In a shared database none.
   virtual std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
                                                    std::size_t answers_max) = 0;
   virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
-  // Deletes answers remembered before that time, the oldest first; returns how many.
+  // Deletes answers remembered before that time, the oldest first; returns how many. A shared
+  // database forgets them by the half day, whatever `answers_max` is: returns 0, and has to be
+  // asked at least that often.
   virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;
+  // In a shared database alone: until this transaction ends, nobody else holds one of these keys.
+  // Waits for who does, and sets in each what was answered under it. Called by the lane, before the
+  // first body of a batch.
+  virtual void hold_answers(std::span<AnswerHold* const> holds) = 0;
+  // The same for one key, which is not held.
+  virtual void find_answer(AnswerHold& hold) = 0;
 
   // --- Small documents by name: key sets, fingerprints, states of a rebuild ----------------------
   virtual std::optional<std::string> document(std::string_view name) = 0;

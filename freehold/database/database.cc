@@ -32,7 +32,8 @@ void submit_for(Handler handler, Database& database, Submission how, Body body) 
                                    .done = std::move(done),
                                    .executor = std::move(executor),
                                    .names_locks = std::move(how.names_locks),
-                                   .is_alone = how.is_alone});
+                                   .is_alone = how.is_alone,
+                                   .hold = std::move(how.hold)});
 }
 
 Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTransaction&)> body) {

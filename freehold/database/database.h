@@ -33,6 +33,9 @@ struct Job {
   NamesLocks names_locks = {};  // empty: it contends for nothing
   // Runs in a batch of its own: it locks for its whole length what others come to at their end.
   bool is_alone = false;
+  // In a shared database: the idempotency key under which the body acts, held and looked up before
+  // it runs (Books::hold_answers). The body reads what was found there.
+  std::shared_ptr<AnswerHold> hold = {};
 };
 
 namespace internal {
@@ -42,6 +45,7 @@ struct Submission {
   Urgency urgency = Urgency::request;
   NamesLocks names_locks = {};
   bool is_alone = false;
+  std::shared_ptr<AnswerHold> hold = {};
 };
 
 }  // namespace internal
@@ -58,9 +62,11 @@ class Database {
   // full), shutting_down, database_unavailable, disk_full: nothing happened; commit_unknown:
   // perhaps it did; internal: the body threw, nothing happened. What the body appends carries
   // `trace_parent` (http::Call::trace_parent), unless it is empty. `names_locks`: see row_locks.h.
+  // `hold`: see Job.
   template <class Body>
   Task<internal::BodyResult<Body>> write(Body body, std::string trace_parent = {},
-                                         NamesLocks names_locks = {});
+                                         NamesLocks names_locks = {},
+                                         std::shared_ptr<AnswerHold> hold = {});
 
   // The same in a batch of its own: for upkeep of the log, which locks a head before its end.
   template <class Body>
@@ -95,6 +101,10 @@ class Database {
 
   // Who waits for a subject to change; told by Transaction::changed.
   Watches& watches() { return watches_; }
+
+  // Whether other instances of the service may work on this database at the same time. What they
+  // must agree upon is then decided in it, and what they tell each other in memory is a hint.
+  virtual bool is_shared() const { return false; }
 
   // How many of the queue's places are taken, 0 … 1: what admission looks at.
   virtual double load() const = 0;

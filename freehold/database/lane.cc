@@ -265,6 +265,7 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
   try {
     transaction_.begin(savepoints);
     has_begun = true;
+    hold_answers(batch);
     lock_rows(batch);
     for (Entry& entry : batch) run_body(entry);
     commit();
@@ -280,6 +281,16 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
   undo();
   if (!failed) return Run::again_with_savepoints;
   return end_failed(batch, *failed, has_begun);
+}
+
+// All keys of the batch at once, before anything else is locked: so two lanes never wait for one
+// another in a circle, and a key that another instance has answered under costs one body, not the
+// batch.
+void Lane::hold_answers(Entries batch) {
+  std::vector<AnswerHold*> holds;
+  for (const Entry& entry : batch)
+    if (entry.job.hold) holds.push_back(entry.job.hold.get());
+  if (!holds.empty()) transaction_.books().hold_answers(holds);
 }
 
 Lane::Run Lane::end_failed(Entries batch, const Error& failed, bool has_begun) {

@@ -152,6 +152,7 @@ class Lane {
   void pause_after_race(int races);
   void lock_rows(Entries batch);
   Run run_together(Entries batch, LaneTransaction::Savepoints savepoints);
+  void hold_answers(Entries batch);
   void run_body(Entry& entry);
   void check_open();
   void commit();

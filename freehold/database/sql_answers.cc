@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Answers of idempotent calls, and small documents. Answers are appended under a sequence that
-// grows with time and never found by their key here: a B-tree on the clients' random keys was the
-// single largest cost of an order. Who serves calls keeps the recent keys in memory.
+// Answers of idempotent calls, in a database that one instance has, and small documents. Answers
+// are appended under a sequence that grows with time and never found by their key here: a B-tree on
+// the clients' random keys was the single largest cost of an order. Who serves calls keeps the
+// recent keys in memory.
 #include <algorithm>
 
+#include "freehold/base/assert.h"
 #include "freehold/base/clock.h"
 #include "freehold/database/internal/columns.h"
 #include "freehold/database/sql_books.h"
@@ -107,6 +109,14 @@ std::optional<StoredAnswer> SqlBooks::answer(std::uint64_t sequence) {
 std::size_t SqlBooks::forget_answers(Time before, std::size_t answers_max) {
   return static_cast<std::size_t>(
       sql_.count(delete_answers, sequence_at(before), internal::limit_of(answers_max)));
+}
+
+void SqlBooks::hold_answers(std::span<AnswerHold* const> /*holds*/) {
+  FREEHOLD_ASSERT(false, "keys are held in a shared database");
+}
+
+void SqlBooks::find_answer(AnswerHold& /*hold*/) {
+  FREEHOLD_ASSERT(false, "answers are found by their keys in a shared database");
 }
 
 std::optional<std::string> SqlBooks::document(std::string_view name) {

@@ -19,7 +19,9 @@
 //                        final, `due` is 0 without a timer. One index has the live sagas, one the
 //                        timers, one the final sagas by time, for retention
 //   freehold_late        outcomes that came after their step had one, or for no saga
-//   freehold_answer      answers of idempotent calls, append-only: `sequence` grows with time
+//   freehold_answer      answers of idempotent calls. SQLite: append-only, `sequence` grows with
+//                        time. PostgreSQL: found by the digest of scope and key, each in the part
+//                        of its half day (`slot`), which is emptied as a whole
 //   freehold_document    small texts by name
 //
 // What every order touches is written at the end of its B-tree: keys are numbers that grow, or
@@ -129,6 +131,12 @@ create table if not exists freehold_late (
   noted integer not null,
   outcome text not null,
   primary key (saga, step, number)) without rowid;
+create table if not exists freehold_document (
+  name text primary key,
+  text text not null);
+)";
+
+constexpr std::string_view sqlite_alone = R"(
 create table if not exists freehold_answer (
   sequence integer primary key,
   at integer not null,
@@ -138,14 +146,13 @@ create table if not exists freehold_answer (
   status integer not null,
   location text not null,
   body text not null);
-create table if not exists freehold_document (
-  name text primary key,
-  text text not null);
 )";
 
 // Rows that every batch updates, in pages that have room for their versions, and those that died
 // are swept at once: behind one open snapshot such a row became 2.5 times slower within 20 s.
 // freehold_commit: (lane, batch) of commits, by which one whose answer was lost is found.
+// freehold_empty_answers: for the service's role, which may not truncate; where somebody looks at
+// the part for long (a dump does), it is not waited for.
 constexpr std::string_view postgres_alone = R"(
 create table if not exists freehold_commit (
   lane bigint not null,
@@ -158,6 +165,30 @@ alter table freehold_head set (fillfactor = 10, autovacuum_vacuum_threshold = 10
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 alter table freehold_cursor set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
+create table if not exists freehold_answer (
+  slot bigint not null,
+  digest bytea not null,
+  at bigint not null,
+  request_hash bigint not null,
+  status bigint not null,
+  location text collate "C" not null,
+  body text collate "C" not null,
+  primary key (digest, slot)) partition by list (slot);
+create table if not exists freehold_answer_0 partition of freehold_answer for values in (0);
+create table if not exists freehold_answer_1 partition of freehold_answer for values in (1);
+create table if not exists freehold_answer_2 partition of freehold_answer for values in (2);
+create table if not exists freehold_answer_3 partition of freehold_answer for values in (3);
+create table if not exists freehold_answer_4 partition of freehold_answer for values in (4);
+create or replace function freehold_empty_answers(emptied bigint) returns bigint
+  language plpgsql security definer set search_path from current set lock_timeout = '200ms'
+as $$ begin
+  if exists (select from freehold_answer where slot = emptied) then
+    execute format('truncate freehold_answer_%s', emptied);
+  end if;
+  return 1;
+exception when lock_not_available then
+  return 0;
+end $$;
 )";
 
 constexpr sql::Change<void(std::string_view, std::int64_t)> draw_log{
@@ -171,8 +202,9 @@ constexpr sql::Change<void(std::int64_t)> add_head{
 
 void create_books(SqlTransaction& transaction, std::uint32_t partitions) {
   FREEHOLD_ASSERT(partitions >= 1 && partitions <= 100, "a log has 1 to 100 partitions");
+  const sql::Dialects alone{.sqlite = sqlite_alone, .postgres = postgres_alone};
   transaction.run_script(sql::tables_in(transaction.dialect(), tables));
-  if (transaction.dialect() == sql::Dialect::postgres) transaction.run_script(postgres_alone);
+  transaction.run_script(alone.in(transaction.dialect()));
   transaction.run(draw_log, to_text(make_id_bytes()), partitions);
   const std::int64_t kept = transaction.first(partitions_of_log).value();
   for (std::int64_t partition = 0; partition < kept; ++partition)

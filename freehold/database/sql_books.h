@@ -5,6 +5,7 @@
 // the top of sql_books.cc.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -27,7 +28,7 @@ void create_books(SqlTransaction& transaction, std::uint32_t partitions);
 // The books as statements of one connection's transactions. Made once for each connection; used on
 // the thread that runs the transaction, and between its transactions by nobody. What it remembers
 // from one transaction to the next stays true when one is undone: the log's identity, and a bound
-// for the sequence of answers (for which it must be the database's only writer).
+// for the sequence of answers. Those are for a database that one instance has.
 class SqlBooks : public Books {
  public:
   // `transaction` must outlive the books, and the books of a log must have been created.
@@ -36,6 +37,7 @@ class SqlBooks : public Books {
   // The log: sql_log.cc; what is read of it and cut from it: sql_retention.cc.
   LogIdentity log() override;
   Head head(std::uint32_t partition) override;
+  void lock_head(std::uint32_t partition) override;
   // Crash points: log.after_append (before the heads), log.after_heads.
   void seal(std::span<const NewEvent> events) override;
   std::vector<StoredEvent> sealed() override { return std::exchange(sealed_, {}); }
@@ -73,7 +75,11 @@ class SqlBooks : public Books {
   bool drop_aside(const AsideEvent& event) override;
   std::optional<Time> next_aside_try(std::string_view consumer) override;
   std::optional<std::uint64_t> take_lease(std::string_view name, std::string_view owner,
-                                          Time until) override;
+                                          std::chrono::microseconds length) override;
+  std::uint64_t seize_lease(std::string_view name, std::string_view owner,
+                            std::chrono::microseconds length) override;
+  bool holds_lease(std::string_view name, std::uint64_t epoch) override;
+  void release_lease(std::string_view name, std::uint64_t epoch) override;
 
   // Sagas: sql_sagas.cc.
   bool add_saga(const SagaRecord& saga) override;
@@ -83,6 +89,7 @@ class SqlBooks : public Books {
   std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                 std::size_t sagas_max) override;
   std::int64_t count_sagas(SagaStatus status) override;
+  std::int64_t count_sagas_ended(Time since) override;
   std::vector<std::string> due_sagas(Time now, std::size_t sagas_max) override;
   std::optional<Time> next_timer() override;
   void note_late(std::string_view saga, int step, std::string_view outcome) override;
@@ -95,6 +102,8 @@ class SqlBooks : public Books {
                                            std::size_t answers_max) override;
   std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
   std::size_t forget_answers(Time before, std::size_t answers_max) override;
+  void hold_answers(std::span<AnswerHold* const> holds) override;
+  void find_answer(AnswerHold& hold) override;
   std::optional<std::string> document(std::string_view name) override;
   void put_document(std::string_view name, std::string_view text) override;
 

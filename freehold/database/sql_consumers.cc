@@ -64,12 +64,31 @@ constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::in
 constexpr sql::Change<void(std::string_view)> delete_tries{
     "delete from freehold_try where consumer = $1"};
 
-constexpr sql::Query<std::int64_t(std::string_view, std::string_view, Time, Time)> take_lease_of{
-    "insert into freehold_lease (name, owner, epoch, held_until) values ($1, $2, 1, $3) "
-    "on conflict (name) do update set owner = excluded.owner, held_until = excluded.held_until, "
-    "epoch = freehold_lease.epoch + (case when freehold_lease.owner = excluded.owner then 0 else 1 "
-    "end) where freehold_lease.owner = excluded.owner or freehold_lease.held_until <= $4 "
-    "returning epoch"};
+// `$4`: now, here and there; the server looks at its own clock, when it has waited for the row.
+#define FREEHOLD_SERVER_NOW "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+#define FREEHOLD_TAKE_LEASE(until)                                                             \
+  "insert into freehold_lease as l (name, owner, epoch, held_until) values ($1, $2, 1, " until \
+  ") on conflict (name) do update set owner = excluded.owner, held_until = " until             \
+  ", epoch = l.epoch + (case when l.owner = excluded.owner then 0 else 1 end) "
+using TakeLease = sql::Query<std::int64_t(std::string_view, std::string_view, std::int64_t, Time)>;
+constexpr TakeLease take_lease_of{sql::Dialects{
+    .sqlite = FREEHOLD_TAKE_LEASE("$4 + $3") "where l.owner = $2 or l.held_until <= $4 "
+                                             "returning epoch",
+    .postgres = FREEHOLD_TAKE_LEASE(
+        FREEHOLD_SERVER_NOW
+        " + $3") "where $4 is not null and (l.owner = $2 or l.held_until <= " FREEHOLD_SERVER_NOW
+                 ") returning epoch"}};
+constexpr TakeLease seize_lease_of{sql::Dialects{
+    .sqlite = FREEHOLD_TAKE_LEASE("$4 + $3") "returning epoch",
+    .postgres =
+        FREEHOLD_TAKE_LEASE(FREEHOLD_SERVER_NOW " + $3") "where $4 is not null returning epoch"}};
+#undef FREEHOLD_TAKE_LEASE
+#undef FREEHOLD_SERVER_NOW
+constexpr sql::Query<std::int64_t(std::string_view, std::int64_t)> lease_of_epoch{sql::Dialects{
+    .sqlite = "select epoch from freehold_lease where name = $1 and epoch = $2",
+    .postgres = "select epoch from freehold_lease where name = $1 and epoch = $2 for share"}};
+constexpr sql::Change<void(std::string_view, std::int64_t)> end_lease{
+    "update freehold_lease set held_until = 0 where name = $1 and epoch = $2"};
 
 }  // namespace
 
@@ -123,12 +142,25 @@ void SqlBooks::forget_tries(std::string_view consumer) {
   sql_.run(delete_tries, consumer);
 }
 
-// Time is read here, not given, so that no caller can take over a lease with a clock of its own.
 std::optional<std::uint64_t> SqlBooks::take_lease(std::string_view name, std::string_view owner,
-                                                  Time until) {
-  const auto epoch = sql_.first(take_lease_of, name, owner, until, now());
+                                                  std::chrono::microseconds length) {
+  const auto epoch = sql_.first(take_lease_of, name, owner, length.count(), now());
   if (!epoch) return std::nullopt;
   return static_cast<std::uint64_t>(*epoch);
+}
+
+std::uint64_t SqlBooks::seize_lease(std::string_view name, std::string_view owner,
+                                    std::chrono::microseconds length) {
+  return static_cast<std::uint64_t>(
+      sql_.first(seize_lease_of, name, owner, length.count(), now()).value());
+}
+
+bool SqlBooks::holds_lease(std::string_view name, std::uint64_t epoch) {
+  return sql_.first(lease_of_epoch, name, epoch).has_value();
+}
+
+void SqlBooks::release_lease(std::string_view name, std::uint64_t epoch) {
+  sql_.run(end_lease, name, epoch);
 }
 
 }  // namespace freehold

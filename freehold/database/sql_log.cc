@@ -58,7 +58,7 @@ BOOST_DESCRIBE_STRUCT(StateRow, (), (version, place))
 constexpr sql::Query<LogRow()> the_log{"select log_id, partitions from freehold_log"};
 constexpr sql::Query<HeadRow(std::int64_t)> head_of{
     "select position, stamp, low_position, low_stamp from freehold_head where partition = $1"};
-constexpr sql::Query<WritableHeadRow(std::int64_t)> lock_head{
+constexpr sql::Query<WritableHeadRow(std::int64_t)> locked_head{
     sql::locking("select position, appended from freehold_head where partition = $1 for update")};
 constexpr sql::Change<void(std::int64_t, std::int64_t, std::int64_t, Time)> set_head{
     "update freehold_head set position = $2, stamp = $3, appended = $4 where partition = $1"};
@@ -117,6 +117,10 @@ Head SqlBooks::head(std::uint32_t partition) {
           .low = id_at(place_of(partition, row->low_position), row->low_stamp)};
 }
 
+void SqlBooks::lock_head(std::uint32_t partition) {
+  sql_.first(locked_head, partition);
+}
+
 // Die before the commit: neither events nor positions are there. After it: both are, and every
 // position up to the head has its event.
 void SqlBooks::seal(std::span<const NewEvent> events) {
@@ -136,7 +140,7 @@ void SqlBooks::seal(std::span<const NewEvent> events) {
   for (std::uint32_t partition : partition_of_event) newest[partition] = 0;
   for (std::uint32_t partition = 0; partition < partitions; ++partition) {
     if (!newest[partition]) continue;
-    const auto head = sql_.first(lock_head, partition);
+    const auto head = sql_.first(locked_head, partition);
     FREEHOLD_ASSERT(head, "a partition of the log has no head");
     newest[partition] = head->position;
     appended = std::max(appended, head->appended);  // a clock that went back: times still grow

@@ -64,7 +64,7 @@ constexpr sql::Query<SubjectRow(std::string_view, std::string_view, std::int64_t
 constexpr sql::Query<StateSum(std::string_view)> sum_of_family{
     "select count(*) as subjects, cast(coalesce(sum(version), 0) as bigint) as versions "
     "from freehold_state where family = $1 and deleted = 0"};
-constexpr sql::Query<UncutRow(std::int64_t)> lock_head{
+constexpr sql::Query<UncutRow(std::int64_t)> locked_head{
     sql::locking("select position, low_position from freehold_head where partition = $1 "
                  "for update")};
 constexpr sql::Query<CutRow(std::int64_t, std::int64_t, std::int64_t)> next_to_cut{
@@ -134,7 +134,7 @@ std::vector<SubjectState> SqlBooks::states_after(std::string_view family, std::s
 // instance would replace a state that is kept here, and see in low that it need not be deleted.
 std::size_t SqlBooks::cut(std::uint32_t partition, std::uint64_t position, std::size_t events_max) {
   FREEHOLD_ASSERT(events_max > 0, "a cut in pieces of nothing never ends");
-  const auto head = sql_.first(lock_head, partition);
+  const auto head = sql_.first(locked_head, partition);
   FREEHOLD_ASSERT(head, "this log does not have that partition");
   const std::uint64_t end = std::min(position, static_cast<std::uint64_t>(head->position));
   if (end <= static_cast<std::uint64_t>(head->low_position)) return 0;

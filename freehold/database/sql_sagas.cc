@@ -40,6 +40,8 @@ constexpr sql::Query<std::int64_t(SagaStatus)> count_live{
     "select count(*) from freehold_saga where status = $1 and ended = 0"};
 constexpr sql::Query<std::int64_t(SagaStatus)> count_final{
     "select count(*) from freehold_saga where status = $1 and ended <> 0"};
+constexpr sql::Query<std::int64_t(Time)> count_ended{
+    "select count(*) from freehold_saga where ended <> 0 and ended >= $1"};
 constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time, Journal, Time)>
     update_saga{
         "update freehold_saga set status = $2, why = $3, due = $4, journal = $5, ended = $6 "
@@ -106,6 +108,10 @@ std::vector<SagaRecord> SqlBooks::sagas(SagaStatus status, std::string_view afte
 
 std::int64_t SqlBooks::count_sagas(SagaStatus status) {
   return sql_.first(is_final(status) ? count_final : count_live, status).value();
+}
+
+std::int64_t SqlBooks::count_sagas_ended(Time since) {
+  return sql_.first(count_ended, since).value();
 }
 
 std::vector<std::string> SqlBooks::due_sagas(Time now, std::size_t sagas_max) {

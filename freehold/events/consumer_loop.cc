@@ -158,8 +158,28 @@ void ConsumerLoop::Run::waits(std::string_view why, const Error& error) {
   status_.last_error = text;
 }
 
+// Another instance owns the consumer: nothing is wrong.
+void ConsumerLoop::Run::stands_by() {
+  const std::lock_guard lock{status_mutex_};
+  if (!std::exchange(stands_by_, true))
+    record(Severity::info, "consumer stands by", {{"consumer", name_}});
+  status_.state = ConsumerState::waiting;
+  status_.last_error = Error{errors::not_the_owner, name_}.text();
+  status_.partitions.clear();
+  status_.keys_aside = 0;
+}
+
+void ConsumerLoop::Run::shows_stopped() {
+  const std::lock_guard lock{status_mutex_};
+  status_.state = ConsumerState::stopped;
+  status_.report = end_report_;
+  if (!end_report_.empty())
+    record(Severity::error, "consumer stopped", {{"consumer", name_}, {"report", end_report_}});
+}
+
 void ConsumerLoop::Run::works() {
   const std::lock_guard lock{status_mutex_};
+  if (std::exchange(stands_by_, false)) status_.last_error.clear();
   status_.state = ConsumerState::running;
 }
 
@@ -169,25 +189,19 @@ Task<> ConsumerLoop::Run::lead() {
     end_ = End::none;
     co_await round();
     if (end_ == End::diverged) co_await rebuild_or_stop();
-    if (end_ == End::stopped || end_ == End::diverged) break;
+    if (end_ != End::stopped && end_ != End::diverged) continue;
+    shows_stopped();
+    if (!co_await may_begin_again()) break;
   }
-  if (end_ == End::asked && !notes_.clean) {
-    // Dying before this commit costs the next start a careful first batch, nothing else.
-    notes_.clean = true;
-    const auto noted = co_await database_.write(
-        [this](SqlTransaction& transaction) { write_notes(transaction, notes_); });
-    if (!noted) notes_.clean = false;
-  }
-  const std::lock_guard lock{status_mutex_};
-  status_.state = ConsumerState::stopped;
-  status_.report = end_report_;
-  if (!end_report_.empty())
-    record(Severity::error, "consumer stopped", {{"consumer", name_}, {"report", end_report_}});
+  if (end_ != End::asked) co_return;
+  co_await leave();
+  end_report_.clear();
+  shows_stopped();
 }
 
 // One life between two reads of the cursors. When it returns, end_ says why.
 Task<> ConsumerLoop::Run::round() {
-  if (!co_await load_notes() || !co_await take_lease() || !co_await describe() ||
+  if (!co_await take_lease() || !co_await load_notes() || !co_await describe() ||
       !co_await load_cursors() || !co_await mark_unclean() || ending())
     co_return;  // asked to stop meanwhile: end() has not seen the partitions, so nobody would end
                 // them
@@ -247,8 +261,10 @@ Task<Result<>> ConsumerLoop::Run::rebuild() {
   co_await stop();
   Result<> rebuilt = co_await consumer_.rebuild()("asked for");
   if (rebuilt)
-    rebuilt = co_await database_.write(
-        [this](SqlTransaction& transaction) { write_notes(transaction, {}); });
+    rebuilt = co_await database_.write([this](SqlTransaction& transaction) {
+      transaction.books().seize_lease(name_, options_.owner, options_.lease);
+      write_notes(transaction, {});
+    });
   start();
   co_return rebuilt;
 }

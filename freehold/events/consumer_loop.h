@@ -38,9 +38,11 @@ struct ConsumerOptions {
   std::size_t keys_aside_max = 10;  // new ones in a minute; one more stops the consumer
   int crashes_max = 3;              // at one position; then it is set aside, parked
   std::chrono::milliseconds waypoint_every{60'000};
+  // Of several instances of the service one at a time owns the consumer: until its lease, which it
+  // renews three times as often, has ended, or at once until its stop().
   std::chrono::milliseconds lease{30'000};
-  // The instance of the service that runs this, the same after its restart: of several, one at a
-  // time owns the consumer.
+  // The instance that runs this. Where there is one alone, the same after its restart; where there
+  // are several, drawn at each start, so that nobody takes himself for one who has died.
   std::string owner = "1";
 };
 
@@ -81,19 +83,22 @@ class ConsumerLoop {
   ConsumerLoop& operator=(const ConsumerLoop&) = delete;
 
   // Begins to work. A consumer that stopped itself for its log's sake stays stopped, with its
-  // report, until rejoin() or rebuild().
+  // report, until rejoin() or rebuild(), here or at another instance.
   void start();
 
-  // Ends: nothing more is read, what was handed to the database is awaited, and a clean stop is
-  // noted. Takes answer_timeout at most while the source is being asked what its log is. Afterwards
-  // start() may begin anew.
+  // Ends: nothing more is read, what was handed to the database is awaited, a clean stop is noted,
+  // and the lease is another's who waits for it. Takes answer_timeout at most while the source is
+  // being asked what its log is. Afterwards start() may begin anew.
   Task<> stop();
 
   ConsumerStatus status() const;
   const Consumer& consumer() const;
 
-  // For a person, after a restored source was looked at: sets the cursors to the last place that
-  // this consumer and the source's log have in common, and goes on. What came between is gone, or
+  // The next three are a person's commands, to any instance. After the first two the one that was
+  // asked owns the consumer; the third is carried out by whoever does.
+  //
+  // After a restored source was looked at: sets the cursors to the last place that this consumer
+  // and the source's log have in common, and goes on. What came between is gone, or
   // comes a second time. Fails with log_truncated (the common place is no longer kept), or when the
   // source or the database cannot be asked; then nothing has changed.
   Task<Result<>> rejoin();

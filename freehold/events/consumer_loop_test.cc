@@ -206,8 +206,8 @@ TEST_F(ConsumerLoopTest, notes_places_to_which_it_could_return) {
 }
 
 // Another instance takes the lease, and with it a new epoch: the former owner's next move of the
-// cursor changes nothing, and it stops.
-TEST_F(ConsumerLoopTest, stops_when_it_is_fenced) {
+// cursor changes nothing, and it stands by until the lease is released.
+TEST_F(ConsumerLoopTest, stands_by_when_it_is_fenced_and_goes_on_when_it_can) {
   ConsumerOptions options = quick_options();
   options.lease = 100'000ms;
   ConsumerLoop& loop = keep_counting(options);
@@ -216,18 +216,25 @@ TEST_F(ConsumerLoopTest, stops_when_it_is_fenced) {
   ASSERT_TRUE(keeper_->write([](SqlTransaction& transaction) -> Result<> {
     // As if its lease had run out meanwhile.
     transaction.run_script("update freehold_lease set held_until = 0");
-    EXPECT_TRUE(transaction.books().take_lease("keeping@counter", "2", now() + 1h));
+    EXPECT_TRUE(transaction.books().take_lease("keeping@counter", "2", 1h));
     return {};
   }));
   count("red", 6, 10);
-  ASSERT_TRUE(comes_to(loop, ConsumerState::stopped));
-  EXPECT_THAT(loop.status().report, HasSubstr("another owner"));
+  ASSERT_TRUE(comes_to(loop, ConsumerState::waiting));
+  EXPECT_THAT(loop.status().last_error, HasSubstr("not_the_owner"));
   EXPECT_EQ(numbers("red"), from_to(1, 5));
+  ASSERT_TRUE(keeper_->write([](SqlTransaction& transaction) -> Result<> {
+    transaction.books().release_lease("keeping@counter", 2);
+    transaction.changed("freehold_lease/keeping@counter");
+    return {};
+  }));
+  ASSERT_TRUE(comes_true([&] { return kept_count() == 10; }));
+  EXPECT_EQ(numbers("red"), from_to(1, 10));
 }
 
 TEST_F(ConsumerLoopTest, waits_for_the_lease_of_another_instance) {
   ASSERT_TRUE(keeper_->write([](SqlTransaction& transaction) -> Result<> {
-    EXPECT_TRUE(transaction.books().take_lease("keeping@counter", "2", now() + 300ms));
+    EXPECT_TRUE(transaction.books().take_lease("keeping@counter", "2", 300ms));
     return {};
   }));
   ConsumerOptions options = quick_options();

@@ -55,6 +55,8 @@ struct EventLogOptions {
   std::chrono::hours reader_lost_after{31 * 24};
   std::chrono::milliseconds sweep_every{60'000};
   std::size_t sweep_events_max = 500;  // in one transaction
+  // The instance of the service, as in ConsumerOptions: of several on a shared database one sweeps.
+  std::string owner = "1";
 };
 
 // What a request asks of the log, and the answer before it is HTTP.

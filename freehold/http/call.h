@@ -67,6 +67,10 @@ struct Exchange {
 // this key got (true). Refused and fails as RememberedAnswers::claim.
 Task<Result<bool>> replayed(Exchange* exchange, std::uint64_t request_hash);
 
+// After the handler of an idempotent call has failed: whether another instance has answered under
+// its key, and that answer was written. Refused and fails as RememberedAnswers::answered_elsewhere.
+Task<Result<bool>> replayed_instead(Exchange* exchange, Error error);
+
 // Answers with the problem of this error. A fault of this service itself is recorded; what it says
 // of the inside (statements, files) is told to services only.
 void answer_error(Exchange& exchange, const Error& error);

@@ -21,6 +21,15 @@ std::string scope_of(const internal::Exchange& exchange) {
   return scope.append(exchange.route->path());
 }
 
+void write_replay(const internal::Exchange& exchange, StoredAnswer stored) {
+  Response& response = *exchange.response;
+  response.status = stored.status;
+  if (!stored.body.empty()) response.headers.add("Content-Type", "application/json");
+  internal::set_reply_headers(response, stored.location, {});
+  response.headers.add("Idempotency-Replayed", "true");
+  response.body = std::move(stored.body);
+}
+
 }  // namespace
 
 Result<IdempotentCall> IdempotentCall::make(internal::Exchange& exchange) {
@@ -42,12 +51,15 @@ Task<Result<bool>> replayed(Exchange* exchange, std::uint64_t request_hash) {
                                        std::string{*exchange->request->headers.find(key_header)},
                                        request_hash, exchange->deadline, &stored));
   if (exchange->claim) co_return false;
-  Response& response = *exchange->response;
-  response.status = stored.status;
-  if (!stored.body.empty()) response.headers.add("Content-Type", "application/json");
-  set_reply_headers(response, stored.location, {});
-  response.headers.add("Idempotency-Replayed", "true");
-  response.body = std::move(stored.body);
+  write_replay(*exchange, std::move(stored));
+  co_return true;
+}
+
+Task<Result<bool>> replayed_instead(Exchange* exchange, Error error) {
+  FREEHOLD_CO_TRY(auto stored,
+                  co_await exchange->remembered->answered_elsewhere(exchange->claim, error));
+  if (!stored) co_return false;
+  write_replay(*exchange, *std::move(stored));
   co_return true;
 }
 

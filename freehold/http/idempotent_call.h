@@ -91,7 +91,9 @@ class IdempotentCall : public Call {
 
   // Runs body(SqlTransaction&) -> Result<Reply<T>> as Database::write does, and stores its answer
   // in the same transaction. Fails as that does; then nothing was stored and the key is free again,
-  // except after commit_unknown. To be called once.
+  // except after commit_unknown. Fails with answered_before when another instance has answered this
+  // request meanwhile; whatever the handler makes of it, the caller gets that answer. To be called
+  // once.
   template <class Body>
   Task<Result<Committed<internal::ReplyBodyOf<Body>>>> write(Database& database, Body body) const {
     return write_and_remember(&database, exchange().claim, std::move(body), trace_parent());
@@ -109,6 +111,7 @@ class IdempotentCall : public Call {
     using T = internal::ReplyBodyOf<Body>;
     auto reply = co_await database->write(
         [claim, body = std::move(body)](SqlTransaction& transaction) -> Result<Reply<T>> {
+          FREEHOLD_TRY(claim->decide());
           Result<Reply<T>> made = body(transaction);
           if (!made) return made;
           std::string json;
@@ -116,7 +119,7 @@ class IdempotentCall : public Call {
           claim->remember(transaction, made->status, std::move(json), made->location);
           return made;
         },
-        std::move(trace_parent));
+        std::move(trace_parent), {}, claim->hold());
     if (!reply) {
       claim->failed(reply.error());
       co_return reply.error();

@@ -24,6 +24,12 @@ std::uint64_t oldest_sequence() {
   return static_cast<std::uint64_t>(oldest.time_since_epoch().count());
 }
 
+// What a person or program that tries again with the same key is told anew.
+bool asks_for_another_try(const Error& error) {
+  const Kind kind = error.kind();
+  return kind == Kind::unavailable || kind == Kind::indeterminate || kind == Kind::internal;
+}
+
 }  // namespace
 
 KeyClaim::KeyClaim(RememberedAnswers& answers, std::string scope, std::string key,
@@ -32,10 +38,19 @@ KeyClaim::KeyClaim(RememberedAnswers& answers, std::string scope, std::string ke
       scope_(std::move(scope)),
       key_(std::move(key)),
       hash_(answers.hash_of(scope_, key_)),
-      request_hash_(request_hash) {}
+      request_hash_(request_hash),
+      hold_(answers.is_shared_ ? std::make_shared<AnswerHold>(scope_, key_) : nullptr) {
+  if (hold_) hold_->oldest = now() - RememberedAnswers::kept;
+}
 
 KeyClaim::~KeyClaim() {
   answers_.release(*this);
+}
+
+Result<> KeyClaim::decide() const {
+  if (!hold_ || !hold_->answer) return {};
+  if (hold_->answer->request_hash != request_hash_) return errors::idempotency_key_reused;
+  return errors::answered_before;
 }
 
 void KeyClaim::remember(SqlTransaction& transaction, int status, std::string body,
@@ -51,6 +66,7 @@ void KeyClaim::remember(SqlTransaction& transaction, int status, std::string bod
   const std::uint64_t sequence = transaction.books().remember_answer(answer);
   transaction.on_commit(
       [self = shared_from_this(), sequence] { self->answers_.committed(*self, sequence); });
+  if (answers_.is_shared_) return;  // see forget_old
   if (++answers_.remembered_ % writes_between_forgetting == 0)
     transaction.books().forget_answers(answer.at - RememberedAnswers::kept - row_outlives_key,
                                        forgotten_at_once);
@@ -61,9 +77,13 @@ void KeyClaim::failed(const Error& error) {
 }
 
 RememberedAnswers::RememberedAnswers(Database& database, std::size_t keys_max)
-    : database_(database), seed_(Random::current().bits()), index_(keys_max) {}
+    : database_(database),
+      is_shared_(database.is_shared()),
+      seed_(Random::current().bits()),
+      index_(keys_max) {}
 
 Result<> RememberedAnswers::load() {
+  if (is_shared_) return {};
   const std::uint64_t oldest = oldest_sequence();
   std::uint64_t sequence = oldest > 0 ? oldest - 1 : 0;
   for (bool more = true; more;) {
@@ -78,6 +98,12 @@ Result<> RememberedAnswers::load() {
     if (more) sequence = page.back().sequence;
   }
   return {};
+}
+
+Task<Result<>> RememberedAnswers::forget_old() {
+  co_return co_await database_.write([](SqlTransaction& transaction) {
+    transaction.books().forget_answers(now() - kept - row_outlives_key, forgotten_at_once);
+  });
 }
 
 std::size_t RememberedAnswers::size() const {
@@ -113,6 +139,20 @@ Task<Result<std::shared_ptr<KeyClaim>>> RememberedAnswers::claim(std::string sco
   co_return Error{errors::internal, "an idempotency key's answer is gone before its time"};
 }
 
+Task<Result<std::optional<StoredAnswer>>> RememberedAnswers::answered_elsewhere(
+    std::shared_ptr<KeyClaim> claim, Error error) {
+  if (!is_shared_) co_return std::nullopt;
+  if (!error.is(errors::answered_before)) {
+    if (asks_for_another_try(error)) co_return std::nullopt;
+    FREEHOLD_CO_TRY(co_await database_.read([hold = claim->hold_](SqlTransaction& transaction) {
+      transaction.books().find_answer(*hold);
+    }));
+  }
+  const Result<> decided = claim->decide();
+  if (!decided && decided.error().is(errors::idempotency_key_reused)) co_return decided.error();
+  co_return claim->hold_->answer;
+}
+
 Result<RememberedAnswers::Look> RememberedAnswers::look(std::uint64_t hash,
                                                         std::uint64_t request_hash,
                                                         std::uint64_t& sequence) {
@@ -123,11 +163,13 @@ Result<RememberedAnswers::Look> RememberedAnswers::look(std::uint64_t hash,
     if (running->second.state == State::unknown) return errors::commit_unknown;
     return Look::busy;
   }
-  const std::uint64_t oldest = oldest_sequence();
-  sequence = index_.find(hash, oldest);
-  if (sequence != 0) return Look::found;
-  if (!index_.has_room(hash, oldest))
-    return Error{errors::overloaded, "no place for one more idempotency key"};
+  if (!is_shared_) {
+    const std::uint64_t oldest = oldest_sequence();
+    sequence = index_.find(hash, oldest);
+    if (sequence != 0) return Look::found;
+    if (!index_.has_room(hash, oldest))
+      return Error{errors::overloaded, "no place for one more idempotency key"};
+  }
   running_.emplace(hash, Running{State::running, request_hash});
   return Look::taken;
 }
@@ -135,7 +177,7 @@ Result<RememberedAnswers::Look> RememberedAnswers::look(std::uint64_t hash,
 void RememberedAnswers::committed(const KeyClaim& claim, std::uint64_t sequence) {
   {
     const std::scoped_lock lock{mutex_};
-    index_.add(claim.hash_, sequence, oldest_sequence());
+    if (!is_shared_) index_.add(claim.hash_, sequence, oldest_sequence());
     running_.erase(claim.hash_);
   }
   released_.changed(std::to_string(claim.hash_));

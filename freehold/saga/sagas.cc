@@ -13,10 +13,11 @@
 #include "freehold/saga/internal/saga_timers.h"
 
 namespace freehold {
+
+using internal::SagaRunner;
+
 namespace {
 
-constexpr std::string_view state_document = "sagas";  // "open" while they run, then "closed"
-constexpr int careful_resumes = 1'000;                // after an unclean stop; a batch of replies
 constexpr std::size_t sagas_at_once = 100;
 constexpr SagaStatus live[] = {SagaStatus::running, SagaStatus::parked, SagaStatus::diverged};
 
@@ -66,7 +67,7 @@ class Sagas::Parts {
         runner(std::make_shared<internal::SagaRunner>(
             of,
             internal::RunnerOptions{with.attempts_max, with.deaths_max, with.retry_after,
-                                    with.keep_ended},
+                                    with.keep_ended, with.owner},
             pulse)),
         timers(std::make_shared<internal::SagaTimers>(executor, runner, pulse)) {}
 
@@ -117,22 +118,20 @@ Result<> Sagas::start() {
     running = books.count_sagas(SagaStatus::running);
     parked = books.count_sagas(SagaStatus::parked);
     diverged = books.count_sagas(SagaStatus::diverged);
-    was_open = books.document(state_document) == "open";
-    if (!was_open) books.put_document(state_document, "open");
+    if (parts_->database.is_shared()) return {};  // see SagaRunner::leads
+    was_open = books.document(SagaRunner::state_document) == SagaRunner::open;
+    if (!was_open) books.put_document(SagaRunner::state_document, SagaRunner::open);
     return {};
   }));
   parts_->pulse.begin(running, parked, diverged);
-  if (was_open) parts_->runner->be_careful(careful_resumes);
+  if (was_open) parts_->runner->be_careful(SagaRunner::careful_resumes);
   parts_->timers->start();
   return {};
 }
 
 Task<> Sagas::stop() {
   co_await parts_->timers->stop();
-  // If this is not committed the next start is careful, and that is all.
-  (void)co_await parts_->database.write([](SqlTransaction& transaction) {
-    transaction.books().put_document(state_document, "closed");
-  });
+  co_await parts_->runner->leave();
 }
 
 Result<> Sagas::ready() const {

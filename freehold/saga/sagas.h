@@ -25,6 +25,9 @@ struct SagaOptions {
   int deaths_max = 3;  // of the process in one resume; then it is parked
   std::chrono::microseconds retry_after{std::chrono::seconds{1}};  // doubles with each attempt
   std::chrono::hours keep_ended{7 * 24};
+  // The instance of the service, as in ConsumerOptions: of several on a shared database one fires
+  // the timers.
+  std::string owner = "1";
 };
 
 // How many sagas are alive, and what they came to since the start.
@@ -58,6 +61,10 @@ struct SagaFinding {
 // process dies is parked after `deaths_max` of these in a row: for that, the first resumes after an
 // unclean stop are noted before they are tried. Parked and diverged sagas still take replies, and
 // wait for retry().
+//
+// Of several instances on a shared database each resumes the sagas of the replies that its
+// consumers take, under a lock of the saga's row. Timers and retries are the business of the one
+// that has the lease "saga", which is taken in the transactions that fire them.
 //
 // Handlers run on the database's thread; the timer's coroutine on the executor; all else on any.
 class Sagas {
@@ -100,7 +107,8 @@ class Sagas {
   // all of them: for the operator, before a rollout. Changed requests alone are no reason not to.
   Result<std::vector<SagaFinding>> check() const;
 
-  // As the commits so far have told, since start(); reads nothing. Any thread.
+  // As the commits so far have told, since start(), and in a shared database, of those alive, as it
+  // said at most a second ago; reads nothing. Any thread.
   SagaCounts counts() const;
 
   // Sagas in that status, by id, after `after_id` ("": from the first).

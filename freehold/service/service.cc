@@ -8,6 +8,7 @@
 
 #include "freehold/base/crash_point.h"
 #include "freehold/base/errors.h"
+#include "freehold/base/id.h"
 #include "freehold/base/record.h"
 #include "freehold/database/migrations.h"
 #include "freehold/database/postgres/postgres_url.h"
@@ -94,14 +95,16 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.answers =
       std::make_unique<http::RememberedAnswers>(*parts.database, parts.configuration.answers_max);
   parts.routes->remember_answers_in(*parts.answers);
-  parts.sagas = std::make_unique<Sagas>(*parts.database, executor);
+  parts.sagas =
+      std::make_unique<Sagas>(*parts.database, executor, SagaOptions{.owner = parts.instance});
   parts.replicas = parts.is_on_server() ? std::make_unique<Replicas>(
                                               *parts.database, [&] { return parts.open_schema(); })
                                         : std::make_unique<Replicas>(*parts.database);
   parts.held = std::make_unique<HeldForCallers>(*parts.database, parts.configuration.callers);
   parts.event_log = std::make_unique<EventLog>(
       *parts.database, parts.name, executor,
-      EventLogOptions{.age = std::chrono::hours{24 * parts.configuration.retention_days}});
+      EventLogOptions{.age = std::chrono::hours{24 * parts.configuration.retention_days},
+                      .owner = parts.instance});
   return *parts.database;
 }
 
@@ -283,11 +286,10 @@ void Service::Parts::open_on_server(std::span<const Migration> steps) {
     schema = *std::move(as_migrator);
     if (const auto migrated = migrate(*schema, steps); !migrated) refuse(migrated.error().text());
   }
-  PostgresOptions options = postgres(configuration.database_url);
-  options.alone = serves;
-  auto opened = PostgresDatabase::open(std::move(options));
+  auto opened = PostgresDatabase::open(postgres(configuration.database_url));
   if (!opened) refuse(opened.error().text());
   database = OwnDatabase{*std::move(opened)};
+  instance = to_text(make_id_bytes());
   if (!serves) return;
   if (const auto known = migrate(*database, steps); !known) refuse(known.error().text());
 }

@@ -89,9 +89,10 @@ struct Service::Parts {
   ConsumerLoop* loop_of_replica(std::string_view table);
   Task<> rebuild(ConsumerLoop* consumer);
   Task<> erase_for_good();
+  Task<bool> checkpoints_now();
   Task<> checkpoint_states();
   Task<> refresh_issuer_keys();
-  Task<> end_when_kept_out();
+  Task<> forget_old_answers();
   int serve();
 
   const std::string name;
@@ -106,6 +107,7 @@ struct Service::Parts {
   std::map<std::string, Neighbour, std::less<>> neighbours;
   std::unique_ptr<http::Peer> issuer;  // of access tokens, asked for its keys
   OwnDatabase database;
+  std::string instance = "1";  // who this is among those on a shared database; drawn at each start
   std::shared_ptr<Database> schema;  // while it is made, on a server: as the migrator
   std::unique_ptr<EventLog> event_log;
   std::unique_ptr<http::RememberedAnswers> answers;
@@ -130,7 +132,7 @@ struct Service::Parts {
   boost::asio::basic_waitable_timer<SteadyClock> erasure{io};
   boost::asio::basic_waitable_timer<SteadyClock> checkpoint{io};
   boost::asio::basic_waitable_timer<SteadyClock> key_refresh{io};
-  boost::asio::basic_waitable_timer<SteadyClock> look_around{io};
+  boost::asio::basic_waitable_timer<SteadyClock> forgetting{io};
   std::filesystem::path scratch;  // of a command that works on a copy; deleted at the end
   bool is_asked_to_stop = false;
   bool is_stopped = false;

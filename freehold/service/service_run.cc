@@ -102,9 +102,13 @@ Result<> Service::Parts::start() {
   boost::asio::co_spawn(io, erase_for_good(), must_not_fail);
   boost::asio::co_spawn(io, checkpoint_states(), must_not_fail);
   boost::asio::co_spawn(io, refresh_issuer_keys(), must_not_fail);
-  if (is_on_server()) boost::asio::co_spawn(io, end_when_kept_out(), must_not_fail);
-  const ConsumerOptions options{.retry_first =
-                                    std::chrono::milliseconds{configuration.consumer_retry_ms}};
+  if (is_on_server()) boost::asio::co_spawn(io, forget_old_answers(), must_not_fail);
+  ConsumerOptions options{.retry_first =
+                              std::chrono::milliseconds{configuration.consumer_retry_ms}};
+  // An instance that has died is replaced within 5 s: the lease, and what is left of it when the
+  // next look comes.
+  if (is_on_server()) options.lease = std::chrono::seconds{3};
+  options.owner = instance;
   for (Consumer& consumer : consumers) {
     HttpFeed& feed = *neighbour(consumer.source()).feed;
     loops.push_back(std::make_unique<ConsumerLoop>(*database, feed, std::move(consumer),
@@ -133,6 +137,16 @@ Task<> Service::Parts::rebuild(ConsumerLoop* consumer) {
   }
 }
 
+// Of several instances one does so, for as long as it comes in time.
+Task<bool> Service::Parts::checkpoints_now() {
+  if (!database->is_shared()) co_return true;
+  const auto length = std::chrono::seconds{configuration.checkpoint_every_s} * 3 / 2;
+  const auto epoch = co_await database->write([this, length](SqlTransaction& transaction) {
+    return transaction.books().take_lease("checkpoints", instance, length);
+  });
+  co_return epoch && *epoch;
+}
+
 // Lets replicas elsewhere compare themselves with what this service has published.
 Task<> Service::Parts::checkpoint_states() {
   while (true) {
@@ -140,6 +154,7 @@ Task<> Service::Parts::checkpoint_states() {
     const auto [stopped] =
         co_await checkpoint.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return;
+    if (!co_await checkpoints_now()) continue;
     for (const PublishedEvent& event : published) {
       if (!event.is_state) continue;
       const Result<> appended = co_await boost::asio::co_spawn(
@@ -188,27 +203,17 @@ Task<> Service::Parts::erase_for_good() {
   }
 }
 
-// One instance of a service at a time works on a database: it alone knows, in memory, which
-// idempotent calls were answered, and the tail of the log. A lane that had to connect anew writes
-// nothing while another session has its lock: for a moment its own last one may, until the server
-// has noticed its end. After that it is another instance, and this one is of no use any more.
-Task<> Service::Parts::end_when_kept_out() {
-  constexpr int looks_max = 5;
-  int looks_in_vain = 0;
+// Where several instances share the database no call empties what holds old answers alone.
+Task<> Service::Parts::forget_old_answers() {
+  constexpr std::chrono::minutes pause{10};
   while (true) {
-    look_around.expires_after(std::chrono::seconds{1});
+    const Result<> forgotten = co_await answers->forget_old();
+    if (!forgotten)
+      record(Severity::warning, "old answers not forgotten", {{"why", forgotten.error().text()}});
+    forgetting.expires_after(pause);
     const auto [stopped] =
-        co_await look_around.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_await forgetting.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     if (stopped) co_return;
-    const Result<> written = co_await database->write([](SqlTransaction&) {});
-    if (written)
-      looks_in_vain = 0;
-    else if (database.on_server()->statistics().is_kept_out)
-      ++looks_in_vain;
-    if (looks_in_vain == looks_max) {
-      record(Severity::error, "another instance has taken the database");
-      std::_Exit(1);
-    }
   }
 }
 
@@ -237,7 +242,7 @@ Task<> Service::Parts::stop() {
   erasure.cancel();
   checkpoint.cancel();
   key_refresh.cancel();
-  look_around.cancel();
+  forgetting.cancel();
   is_stopped = true;
 }
 

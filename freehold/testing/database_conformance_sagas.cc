@@ -229,6 +229,7 @@ StoredAnswer an_answer(std::string key, Time when) {
 }
 
 TEST_P(DatabaseConformance, an_answer_comes_back_under_its_sequence) {
+  if (database().is_shared()) GTEST_SKIP() << "there an answer has no sequence";
   const std::uint64_t sequence =
       in_books([](Books& books) { return books.remember_answer(an_answer("k", at(1))); });
   reopen();
@@ -246,6 +247,7 @@ TEST_P(DatabaseConformance, an_answer_comes_back_under_its_sequence) {
 }
 
 TEST_P(DatabaseConformance, keys_of_answers_are_read_in_pages_and_tell_their_age) {
+  if (database().is_shared()) GTEST_SKIP() << "there an answer has no sequence";
   std::vector<std::uint64_t> sequences;
   in_books([&](Books& books) {
     sequences.clear();
@@ -271,6 +273,7 @@ TEST_P(DatabaseConformance, keys_of_answers_are_read_in_pages_and_tell_their_age
 }
 
 TEST_P(DatabaseConformance, a_sequence_is_given_out_once_also_after_all_answers_were_forgotten) {
+  if (database().is_shared()) GTEST_SKIP() << "there an answer has no sequence";
   std::uint64_t before = 0;
   in_books([&](Books& books) {
     books.remember_answer(an_answer("a", at(1)));
@@ -286,6 +289,7 @@ TEST_P(DatabaseConformance, a_sequence_is_given_out_once_also_after_all_answers_
 }
 
 TEST_P(DatabaseConformance, sequences_grow_when_the_clock_goes_back) {
+  if (database().is_shared()) GTEST_SKIP() << "there an answer has no sequence";
   in_books([](Books& books) {
     const std::uint64_t before = books.remember_answer(an_answer("a", at(9)));
     EXPECT_GT(books.remember_answer(an_answer("b", at(1))), before);

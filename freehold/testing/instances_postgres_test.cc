@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "freehold/base/errors.h"
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/events/event_log.h"
 #include "freehold/testing/database_conformance.h"
@@ -75,17 +76,17 @@ TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   constexpr EventId start{0, 0, 0}, next{0, 5, 11}, after{0, 9, 12};
   std::uint64_t first_epoch = 0, second_epoch = 0;
   in_books(one, [&](Books& books) {
-    first_epoch = books.take_lease("replica", "one", now() + milliseconds{1}).value();
+    first_epoch = books.take_lease("replica", "one", milliseconds{1}).value();
     books.begin_cursor("replica", 0, {.at = start, .log_id = "log"});
     EXPECT_TRUE(books.move_cursor("replica", start, next, first_epoch));
   });
   while (second_epoch == 0)
     in_books(two, [&](Books& books) {
-      second_epoch = books.take_lease("replica", "two", now() + seconds{60}).value_or(0);
+      second_epoch = books.take_lease("replica", "two", seconds{60}).value_or(0);
     });
   EXPECT_GT(second_epoch, first_epoch);
   in_books(one, [&](Books& books) {
-    EXPECT_EQ(books.take_lease("replica", "one", now() + seconds{60}), std::nullopt);
+    EXPECT_EQ(books.take_lease("replica", "one", seconds{60}), std::nullopt);
     EXPECT_FALSE(books.move_cursor("replica", next, after, first_epoch)) << "it was replaced";
   });
   in_books(two, [&](Books& books) {
@@ -135,25 +136,44 @@ TEST_F(Instances, cut_the_log_while_another_appends_and_leave_the_latest_states)
             "3");
 }
 
-TEST_F(Instances, that_remember_answers_in_one_microsecond_both_succeed) {
-  PostgresInstance one{url(), 1}, two{url(), 1};
-  const Time start = now();
-  std::vector<std::uint64_t> sequences;
-  for (int i = 0; i < 3; ++i)
-    for (PostgresInstance* instance : {&one, &two}) {
-      std::uint64_t sequence = 0;
-      const Result<> done = (**instance).write_now([&](SqlTransaction& transaction) -> Result<> {
-        sequence = transaction.books().remember_answer({.scope = "customer POST /api/orders",
-                                                        .key = "k",
-                                                        .status = 202,
-                                                        .body = "{}",
-                                                        .at = start + seconds{i}});
-        return {};
-      });
-      ASSERT_TRUE(done) << done.error().text();
-      EXPECT_THAT(sequences, testing::Not(testing::Contains(sequence)));
-      sequences.push_back(sequence);
-    }
+// The two are in one batch, so neither sees the other before it has run.
+TEST_F(Instances, of_two_under_one_key_in_one_batch_one_has_its_effect) {
+  PostgresInstance instance{url(), 1};
+  const auto hold = [] {
+    return std::make_shared<AnswerHold>("ann POST /notes", "key", now() - std::chrono::hours{24});
+  };
+  std::promise<void> may_go_on;
+  std::vector<std::future<Result<>>> outcomes;
+  const auto submit = [&](std::shared_ptr<AnswerHold> held,
+                          std::move_only_function<Result<>(SqlTransaction&)> body) {
+    auto promise = std::make_shared<std::promise<Result<>>>();
+    outcomes.push_back(promise->get_future());
+    (*instance).submit(Urgency::request,
+                       Job{.body = std::move(body),
+                           .done = [promise](Result<> outcome) { promise->set_value(outcome); },
+                           .hold = std::move(held)});
+  };
+  submit({}, [go_on = may_go_on.get_future().share()](SqlTransaction&) -> Result<> {
+    go_on.wait();
+    return {};
+  });
+  for (int i = 0; i < 2; ++i) {
+    const auto held = hold();
+    submit(held, [held](SqlTransaction& transaction) -> Result<> {
+      if (held->answer) return errors::answered_before;
+      transaction.append(plain_event("a"));
+      transaction.books().remember_answer(
+          {.scope = held->scope, .key = held->key, .status = 202, .body = "{}", .at = now()});
+      return {};
+    });
+  }
+  may_go_on.set_value();
+  int done = 0;
+  for (auto& outcome : outcomes) done += outcome.get() ? 1 : 0;
+  EXPECT_EQ(done, 2) << "the first, and one of the two";
+  ASSERT_TRUE((*instance).read_now([](SqlTransaction& transaction) {
+    EXPECT_EQ(transaction.books().head(0).last.position, 1U);
+  }));
 }
 
 }  // namespace

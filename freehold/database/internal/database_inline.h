@@ -40,9 +40,11 @@ struct RunningBody {
 
 template <class Body>
 Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_parent,
-                                                 NamesLocks names_locks) {
-  return write_as({.urgency = Urgency::request, .names_locks = std::move(names_locks)},
-                  std::move(body), std::move(trace_parent));
+                                                 NamesLocks names_locks,
+                                                 std::shared_ptr<AnswerHold> hold) {
+  return write_as(
+      {.urgency = Urgency::request, .names_locks = std::move(names_locks), .hold = std::move(hold)},
+      std::move(body), std::move(trace_parent));
 }
 
 template <class Body>

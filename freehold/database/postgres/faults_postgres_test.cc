@@ -90,39 +90,6 @@ TEST_F(PostgresFaults, a_server_process_that_is_ended_fails_nobody) {
   }
 }
 
-// Else both would write: what one of them knows in memory, the other does not.
-TEST_F(PostgresFaults, of_two_that_are_to_be_alone_one_writes_also_after_a_lost_connection) {
-  create_notes();
-  PostgresOptions alone = options(url());
-  alone.alone = true;
-  alone.away_max = std::chrono::milliseconds{300};
-  const auto first = open(alone);
-  ASSERT_TRUE(write_note(*first, 1));
-  EXPECT_THAT(refusal(alone), HasSubstr("another instance of this service runs on its database"));
-
-  auto waiting = std::async(std::launch::async, [&] { return PostgresDatabase::open(alone); });
-  const std::string locks =
-      "select count(*) from pg_locks join pg_database on pg_database.oid = database "
-      "where locktype = 'advisory' and datname = current_database() and granted = ";
-  const Deadline until = deadline_in(patience);
-  while (sql(locks + "false") != "1") ASSERT_LT(SteadyClock::now(), until);
-  sql("select pg_terminate_backend(pid, 5000) from pg_locks join pg_database on pg_database.oid = "
-      "database where locktype = 'advisory' and datname = current_database() and granted");
-  Result<std::unique_ptr<PostgresDatabase>> second = waiting.get();
-  ASSERT_TRUE(second) << second.error().text();
-  const Result<> kept_out = write_note(*first, 2);
-  ASSERT_FALSE(kept_out) << "both of them have written";
-  EXPECT_TRUE(kept_out.error().is(errors::database_unavailable)) << kept_out.error().text();
-  EXPECT_TRUE(first->statistics().is_kept_out);
-  EXPECT_TRUE(write_note(**second, 3));
-
-  (*second)->stop();
-  second->reset();
-  EXPECT_TRUE(write_note_at_last(*first, 4));
-  EXPECT_FALSE(first->statistics().is_kept_out);
-  EXPECT_EQ(sql("select string_agg(id::text, ' ' order by id) from note"), "1 3 4");
-}
-
 TEST_F(PostgresFaults, while_the_server_is_away_everybody_gets_an_answer) {
   create_notes();
   PostgresOptions bounded = options(url());

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "freehold/database/postgres/postgres_statement.h"
@@ -12,10 +14,11 @@
 
 namespace freehold {
 
-// The books on a server. They differ from those of other SQL databases in how a batch is sealed:
-// without a wait, in one statement that moves the heads, each by as many positions as its partition
-// gets, and writes events and states with positions taken from there. COMMIT follows it at once, so
-// no client holds the heads' locks while it thinks.
+// The books on a server. They differ from those of other SQL databases in what several instances
+// decide here, the answers of idempotent calls, and in how a batch is sealed: without a wait, in
+// one statement that moves the heads, each by as many positions as its partition gets, and writes
+// events and states with positions taken from there. COMMIT follows it at once, so no client holds
+// the heads' locks while it thinks.
 class PostgresBooks final : public SqlBooks {
  public:
   // `transaction`, whose statements are PostgresStatements, must outlive the books.
@@ -30,7 +33,18 @@ class PostgresBooks final : public SqlBooks {
   bool has_seal() const { return seal_ != nullptr; }
   void send_seal();
 
+  // postgres_answers.cc
+  std::uint64_t remember_answer(const StoredAnswer& answer) override;
+  std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
+                                           std::size_t answers_max) override;
+  std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
+  std::size_t forget_answers(Time before, std::size_t answers_max) override;
+  void hold_answers(std::span<AnswerHold* const> holds) override;
+  void find_answer(AnswerHold& hold) override;
+
  private:
+  std::vector<std::pair<std::size_t, std::int64_t>> find_answers(
+      std::span<AnswerHold* const> holds, std::span<const std::string> names);
   PostgresStatement& statement(std::string_view text);
   void bind_heads(std::span<const std::int64_t> events_of);
   void bind_events(std::span<const NewEvent> events);

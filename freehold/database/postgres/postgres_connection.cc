@@ -34,8 +34,6 @@ constexpr std::string_view read_settings =
     "set default_transaction_isolation = 'repeatable read'; "
     "set default_transaction_read_only = on; set statement_timeout = '1s'";
 
-constexpr std::string_view try_to_lock = "select pg_try_advisory_lock(1718773096, 1) as is_locked";
-constexpr std::string_view wait_for_lock = "select pg_advisory_lock(1718773096, 1)";
 constexpr std::string_view end_stopped =
     "select count(*) filter (where pg_terminate_backend(pid)) as ended from pg_stat_activity "
     "where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
@@ -219,10 +217,7 @@ void PostgresConnection::note_failure(const pg_result* result, const Sent* sent)
       (severity && std::string_view{severity} != "ERROR"))
     lost_ = true;
   if (failure_) return;
-  // The sequences of answers come from each instance's clock: another one drew the same.
-  const char* table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
-  const bool drew_the_same = table && std::string_view{table} == "freehold_answer";
-  lost_a_race_ = sqlstate.starts_with("40") || (sqlstate == "23505" && drew_the_same);
+  lost_a_race_ = sqlstate.starts_with("40");
   waited_in_vain_ = sqlstate == "55P03";
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   std::string what = line_of(primary ? primary : PQresultErrorMessage(result));
@@ -302,19 +297,6 @@ void PostgresConnection::check_primary() {
   if (is_standby)
     throw DatabaseFault(errors::database_unavailable,
                         "the server is a standby: a service reads from the primary");
-}
-
-bool PostgresConnection::try_to_lock_database(bool waits) {
-  try {
-    if (waits) statement(wait_for_lock).execute();
-  } catch (const DatabaseFault&) {
-    roll_back();
-  }
-  PostgresStatement& lock = statement(try_to_lock);
-  FREEHOLD_ASSERT(lock.next(), "a select of values has a row");
-  const bool is_locked = lock.integer(0) != 0;
-  lock.reset();
-  return is_locked;
 }
 
 std::int64_t PostgresConnection::end_stopped_sessions() {

@@ -45,9 +45,6 @@ class PostgresConnection {
   void check_server();
   // Refuses a standby, in the same way: it may be behind what the lane has committed.
   void check_primary();
-  // Takes the lock that one instance of a service has at a time, until the session ends; `waits`
-  // for it as long as for any lock. False: another session has it.
-  bool try_to_lock_database(bool waits);
   // The process that serves this session: always the same, unless somebody stands in between.
   std::string server_process();
 
@@ -86,8 +83,7 @@ class PostgresConnection {
   // Between two transactions: whether the server has not ended the session, as far as is known
   // here.
   bool is_alive();
-  // The last transaction was undone for the sake of another one: a deadlock, a number that both
-  // drew.
+  // The last transaction was undone for the sake of another one: a deadlock.
   bool lost_a_race() const { return lost_a_race_; }
   // It was undone because it did not get a lock in time.
   bool waited_in_vain() const { return waited_in_vain_; }

@@ -18,7 +18,7 @@ namespace freehold {
 namespace {
 
 // Which shape the toolkit's own tables have; a program does not open what a newer one has made.
-constexpr int books_version = 1;
+constexpr int books_version = 2;
 constexpr std::string_view version_document = "freehold_books_version";
 constexpr sql::Query<std::int64_t()> books_of_database{sql::Dialects{
     .sqlite = "select 1", .postgres = "select count(to_regclass('freehold_document'))"}};
@@ -103,6 +103,10 @@ Result<> PostgresDatabase::Parts::keep_books() {
     return Error{errors::database_unavailable,
                  "it was written by a newer program (version " + std::to_string(version) +
                      ", known are those up to " + std::to_string(books_version) + ")"};
+  if (version != 0 && version < books_version)
+    return Error{errors::database_unavailable,
+                 "it was written by a program of before the first release (version " +
+                     std::to_string(version) + "); begin with a new database"};
   if (version == books_version) {
     transaction.run(forget_markers, now() - markers_kept);
     transaction.commit();
@@ -135,7 +139,6 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::open(PostgresOptions
     PostgresConnection& connection = parts.link.first_connection();
     if (const auto direct = check_no_pooler(connection, parts.options); !direct)
       return refused(direct.error().detail());
-    if (parts.options.alone) parts.link.keep_others_out();
     if (const auto kept = parts.keep_books(); !kept) return refused(kept.error().detail());
     database->on_appended({});
     parts.lane.start();

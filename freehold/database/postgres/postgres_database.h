@@ -48,10 +48,6 @@ struct PostgresOptions {
   boost::asio::any_io_executor executor;  // where outcomes and on_commit entries run
   std::string service;                    // whose database it is; for messages
   std::uint32_t log_partitions = 1;       // of the log, when it is created
-  // Whether others that are opened so are kept out while this one writes. Nothing is committed
-  // without the lock that does it; who has lost it with the connection, and finds that another has
-  // it, answers database_unavailable.
-  bool alone = false;
 
   std::size_t requests_max = 4096;
   std::size_t consumers_max = 4096;
@@ -65,7 +61,6 @@ struct PostgresStatistics {
   std::atomic<std::uint64_t> connections = 0;      // that were made, lane and readers
   std::atomic<std::uint64_t> commits_unknown = 0;  // whose answer was lost
   std::atomic<std::uint64_t> commits_found = 0;    // of these, found to have happened
-  std::atomic<bool> is_kept_out = false;           // by another one, at the last connection
 };
 
 // Commits are told to the other instances, as hints, by a thread of their own (LISTEN and NOTIFY):
@@ -75,7 +70,7 @@ class PostgresDatabase final : public Database {
   // Connects, checks the server, makes the toolkit's own tables when they are missing and the role
   // may create tables, and starts the lane. Fails with database_unavailable and a sentence that
   // says what is wrong: not reachable, refused as above, tables missing that this role may not
-  // create, made by a newer program, another one open alone.
+  // create, made by a newer program.
   static Result<std::unique_ptr<PostgresDatabase>> open(PostgresOptions options);
   ~PostgresDatabase() override;  // stop()
 
@@ -84,6 +79,7 @@ class PostgresDatabase final : public Database {
   void submit(Urgency urgency, Job job) override;
   void on_appended(std::function<void(std::span<const StoredEvent>)> listener) override;
   void on_appended_elsewhere(std::function<void()> listener) override;
+  bool is_shared() const override { return true; }
   double load() const override;
   const boost::asio::any_io_executor* reads_elsewhere() const override;
 

@@ -40,24 +40,10 @@ PostgresConnection& PostgresLink::connection() {
   }
 }
 
-void PostgresLink::keep_others_out() {
-  keeps_others_out_ = true;
-  lock_database(true);
-}
-
-void PostgresLink::lock_database(bool waits) {
-  statistics_.is_kept_out = !connection_->try_to_lock_database(waits);
-  if (statistics_.is_kept_out)
-    throw DatabaseFault(errors::database_unavailable,
-                        "another instance of this service runs on its database");
-}
-
 bool PostgresLink::try_to_connect() {
-  statistics_.is_kept_out = false;
   try {
     connection_ = std::make_unique<PostgresConnection>(options_, deadline_in(connect_patience));
     if (options_.use == PostgresConnection::Use::lane) connection_->check_server();
-    if (keeps_others_out_) lock_database(false);
     ++statistics_.connections;
     if (!why_.empty()) record(Severity::info, "the database is back", {{"name", options_.name}});
     away_since_.reset();

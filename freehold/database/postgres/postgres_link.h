@@ -29,11 +29,6 @@ class PostgresLink {
   PostgresConnection& connection();
   // The same at a start: one try.
   PostgresConnection& first_connection();
-  // From now on no session of this link is used that does not keep the other instances of the
-  // service out: by a lock, which ends with the session. The session that there is waits a little
-  // for it, as one of an instance that has just ended may have it still; a later one is given up
-  // when it does not get it. Throws database_unavailable: another instance has it.
-  void keep_others_out();
   // The one that there is, whatever became of it; null before the first.
   PostgresConnection* last() const { return connection_.get(); }
   bool is_lost() const { return !connection_ || connection_->is_lost(); }
@@ -43,7 +38,6 @@ class PostgresLink {
 
  private:
   bool try_to_connect();
-  void lock_database(bool waits);
 
   const PostgresConnection::Options options_;
   const std::chrono::milliseconds away_max_;
@@ -53,7 +47,6 @@ class PostgresLink {
   SteadyClock::time_point next_try_{};
   std::chrono::milliseconds interval_{0};
   std::string why_;
-  bool keeps_others_out_ = false;
 
   std::mutex mutex_;
   std::condition_variable given_up_;

@@ -230,9 +230,10 @@ bool ConsumerLoop::Run::too_many_keys_aside() {
   return keys_set_aside_.size() >= options_.keys_aside_max;
 }
 
-// Not noted: the consumer is another instance's now, and that one's notes are its own.
+// The consumer is another instance's now, or was moved: back to waiting for the lease, and to the
+// cursors as they are.
 Result<> ConsumerLoop::Run::fenced() {
-  end(End::stopped, name_ + " has another owner now");
+  end(End::again, "");
   return {};
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a consumer does before its first event: notes of its last life, lease, the source's log, its
-// cursors. Each step returns false when the loop is to end, and else tries until it is done.
+// What a consumer does before its first event: lease, notes of its last life, the source's log, its
+// cursors. Each step returns false when the loop is to end, and else tries until it is done. From
+// the lease on each writes as the owner, or not at all.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <utility>
 
 #include "freehold/base/crash_point.h"
@@ -11,6 +14,9 @@
 #include "freehold/events/internal/event_ids.h"
 
 namespace freehold {
+
+namespace asio = boost::asio;
+
 namespace {
 
 std::string notes_document(std::string_view consumer) {
@@ -41,6 +47,19 @@ Task<bool> ConsumerLoop::Run::insist(Body body) {
   co_return false;
 }
 
+// The same under the lease: an owner that was paused and replaced changes nothing, and goes back to
+// waiting.
+template <class Body>
+Task<bool> ConsumerLoop::Run::insist_as_owner(Body body) {
+  const auto fenced = std::make_shared<bool>(false);
+  const bool written = co_await insist([this, body, fenced](SqlTransaction& transaction) {
+    *fenced = !transaction.books().holds_lease(name_, epoch_);
+    if (!*fenced) body(transaction);
+  });
+  if (written && *fenced) end(End::again, "");
+  co_return written && !*fenced;
+}
+
 Task<bool> ConsumerLoop::Run::load_notes() {
   internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
   while (!ending()) {
@@ -65,34 +84,88 @@ Task<bool> ConsumerLoop::Run::load_notes() {
 }
 
 Task<bool> ConsumerLoop::Run::take_lease() {
+  epoch_ = 0;
+  notes_ = {};
   while (!ending()) {
+    auto watch = database_.watches().begin(lease_subject());  // from here on no release is missed
     const auto epoch = std::make_shared<std::optional<std::uint64_t>>();
     const bool asked = co_await insist([this, epoch](SqlTransaction& transaction) {
-      *epoch = transaction.books().take_lease(name_, options_.owner, now() + options_.lease);
+      *epoch = transaction.books().take_lease(name_, options_.owner, options_.lease);
     });
     if (!asked) break;
     if (*epoch) {
       epoch_ = **epoch;
       co_return true;
     }
-    waits("lease", Error{errors::not_the_owner, name_});
-    co_await pause(&leading_, SteadyClock::now() + options_.lease / 3);
+    stands_by();
+    const auto until = SteadyClock::now() + options_.lease / 3;
+    asio::co_spawn(executor_, listen_for_release(shared_from_this(), std::move(watch), until),
+                   asio::detached);
+    co_await leading_.wait(until);
   }
   co_return false;
 }
 
+// Ends at `until`, also when nobody waits any more.
+Task<> ConsumerLoop::Run::listen_for_release(std::shared_ptr<Run> self, Watches::Watch watch,
+                                             Deadline until) {
+  co_await watch.next(until);
+  self->leading_.give();
+}
+
 Task<> ConsumerLoop::Run::keep_lease() {
   const auto self = shared_from_this();
+  const SteadyClock::duration third = options_.lease / 3;
   for (;;) {
-    co_await pause(&lease_, SteadyClock::now() + options_.lease / 3);
+    // At the same moments as all consumers of the process, so that they share a commit.
+    const auto thirds = SteadyClock::now().time_since_epoch() / third;
+    co_await pause(&lease_, SteadyClock::time_point{(thirds + 1) * third});
     if (ending()) co_return;
-    const auto kept = co_await database_.write([this](SqlTransaction& transaction) {
-      return transaction.books().take_lease(name_, options_.owner, now() + options_.lease);
-    });
+    const auto epoch = std::make_shared<std::optional<std::uint64_t>>();
+    const Result<> asked = co_await internal::run_in_lane(
+        &database_, {.urgency = Urgency::consumer},
+        [self, epoch](SqlTransaction& transaction) -> Result<> {
+          *epoch = transaction.books().take_lease(self->name_, self->options_.owner,
+                                                  self->options_.lease);
+          return {};
+        });
     // The database cannot be asked: the epoch in every move of the cursor protects meanwhile.
-    if (!kept) continue;
-    if (!*kept || **kept != epoch_) co_return (void) fenced();
+    if (!asked) continue;
+    if (*epoch != epoch_) co_return (void) fenced();
   }
+}
+
+// After an orderly stop. Dying before this commit costs the next owner a wait for the lease and a
+// careful first batch, nothing else.
+Task<> ConsumerLoop::Run::leave() {
+  const bool is_clean = notes_.clean;
+  if (epoch_ == 0 || (is_clean && !database_.is_shared())) co_return;
+  auto notes = notes_;
+  notes.clean = true;
+  (void)co_await database_.write([this, is_clean, notes](SqlTransaction& transaction) {
+    if (!transaction.books().holds_lease(name_, epoch_)) return;
+    if (!is_clean) write_notes(transaction, notes);
+    transaction.books().release_lease(name_, epoch_);
+    transaction.changed(lease_subject());
+  });
+}
+
+// A consumer that stopped for its log's sake may be brought together with it again by a command to
+// another instance; then this one stands by for that one. False: it stays stopped.
+Task<bool> ConsumerLoop::Run::may_begin_again() {
+  if (!database_.is_shared() || notes_.report.empty()) co_return false;
+  end_ = End::none;  // so that stop() is heard
+  while (!ending() && !notes_.report.empty()) {
+    co_await pause(&leading_, SteadyClock::now() + options_.lease / 3);
+    const auto document = co_await database_.read([this](SqlTransaction& transaction) {
+      return transaction.books().document(notes_document(name_));
+    });
+    if (!document || !*document) continue;
+    const auto notes = read_json<internal::ConsumerNotes>(**document, Strictness::tolerant);
+    FREEHOLD_ASSERT(notes, "a consumer's notes cannot be read");
+    notes_.report = notes->report;
+  }
+  co_return !ending();
 }
 
 Task<bool> ConsumerLoop::Run::describe() {
@@ -155,7 +228,8 @@ Task<bool> ConsumerLoop::Run::begin() {
     if (consumer_.begin() == BeginAt::start && low.position > 0)
       record(Severity::warning, "consumer begins behind events that are no longer kept",
              {{"consumer", name_}, {"low", low.text()}});
-  return insist([this, at](SqlTransaction& transaction) { begin_cursors(transaction, at); });
+  return insist_as_owner(
+      [this, at](SqlTransaction& transaction) { begin_cursors(transaction, at); });
 }
 
 // Pages of the latest states, each applied with a note of how far they went; the cursors begin
@@ -163,7 +237,8 @@ Task<bool> ConsumerLoop::Run::begin() {
 Task<bool> ConsumerLoop::Run::begin_from_states() {
   if (notes_.heads.empty()) {
     notes_.heads = internal::texts_of(log_.heads);
-    if (!co_await insist([this](SqlTransaction& transaction) { write_notes(transaction, notes_); }))
+    if (!co_await insist_as_owner(
+            [this](SqlTransaction& transaction) { write_notes(transaction, notes_); }))
       co_return false;
   }
   internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
@@ -188,7 +263,7 @@ Task<bool> ConsumerLoop::Run::begin_from_states() {
   const auto at = internal::ids_of(notes_.heads);
   notes_.heads.clear();
   notes_.family = notes_.subject = "";
-  co_return co_await insist([this, at](SqlTransaction& transaction) {
+  co_return co_await insist_as_owner([this, at](SqlTransaction& transaction) {
     begin_cursors(transaction, *at);
     write_notes(transaction, notes_);
   });
@@ -206,8 +281,8 @@ Task<bool> ConsumerLoop::Run::apply_states(StatesPage page, std::string family) 
   auto notes = notes_;
   notes.family = std::move(family);
   if (!page.batch->events().empty()) notes.subject = page.batch->events().back().subject;
-  const bool applied = co_await insist([this, batch = page.batch, decoded,
-                                        notes](SqlTransaction& transaction) {
+  const bool applied = co_await insist_as_owner([this, batch = page.batch, decoded,
+                                                 notes](SqlTransaction& transaction) {
     for (std::size_t i = 0; i < decoded.size(); ++i)
       consumer_.apply(transaction, decoded[i], delivery_of(batch->events()[i], consumer_.source()));
     write_notes(transaction, notes);
@@ -227,7 +302,7 @@ Task<bool> ConsumerLoop::Run::mark_unclean() {
     co_return true;
   }
   notes_.clean = false;
-  co_return co_await insist([this](SqlTransaction& transaction) {
+  co_return co_await insist_as_owner([this](SqlTransaction& transaction) {
     write_notes(transaction, notes_);
     transaction.books().forget_tries(name_);
   });

@@ -95,6 +95,7 @@ Task<Result<>> ConsumerLoop::Run::return_to_common_places() {
     places.push_back(place);
   }
   co_return co_await database_.write([this, places](SqlTransaction& transaction) {
+    transaction.books().seize_lease(name_, options_.owner, options_.lease);
     begin_cursors(transaction, places);
     write_notes(transaction, {});
   });

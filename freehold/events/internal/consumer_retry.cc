@@ -16,6 +16,7 @@ namespace freehold {
 namespace {
 
 constexpr std::size_t keys_in_one_round = 64;
+constexpr std::chrono::seconds look_again{1};
 
 struct AsideRound {
   std::vector<AsideEvent> due;
@@ -64,6 +65,8 @@ Task<> ConsumerLoop::Run::retry() {
     if (round->next)
       until = SteadyClock::now() +
               std::max<SteadyClock::duration>(*round->next - now(), std::chrono::milliseconds{1});
+    // A person's command to another instance gives no signal here.
+    if (database_.is_shared()) until = std::min(until, SteadyClock::now() + look_again);
     co_await aside_.wait(until);
   }
 }

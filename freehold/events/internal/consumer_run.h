@@ -36,10 +36,11 @@ BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject)
 
 }  // namespace internal
 
-// What ConsumerLoop is made of. One coroutine leads: it takes the lease, learns about the log,
-// finds or begins the cursors, starts a reader and an applier for each partition, one for what is
-// set aside and one that keeps the lease, and decides what follows when they end. All run on one
-// executor. A reader that waits at the source is cancelled when they are to end.
+// What ConsumerLoop is made of. One coroutine leads: it takes the lease, looks at the notes of the
+// owner before, learns about the log, finds or begins the cursors, starts a reader and an applier
+// for each partition, one for what is set aside and one that keeps the lease, and decides what
+// follows when they end. All run on one executor. A reader that waits at the source is cancelled
+// when they are to end.
 class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
  public:
   Run(Database& database, Feed& source, Consumer consumer, boost::asio::any_io_executor executor,
@@ -103,11 +104,14 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   bool ending() const { return end_ != End::none; }
   Task<> pause(internal::Signal* signal, SteadyClock::time_point until);
   void waits(std::string_view why, const Error& error);
+  void stands_by();
+  void shows_stopped();
   void works();
 
   // consumer_begin.cc: before the first event
-  Task<bool> load_notes();
   Task<bool> take_lease();
+  static Task<> listen_for_release(std::shared_ptr<Run> self, Watches::Watch watch, Deadline until);
+  Task<bool> load_notes();
   Task<bool> describe();
   Task<bool> load_cursors();
   Task<bool> begin();
@@ -115,10 +119,15 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<bool> apply_states(StatesPage page, std::string family);
   Task<bool> mark_unclean();
   Task<> keep_lease();
+  Task<> leave();
+  Task<bool> may_begin_again();
+  std::string lease_subject() const { return "freehold_lease/" + name_; }
   void write_notes(SqlTransaction& transaction, const internal::ConsumerNotes& notes) const;
   void begin_cursors(SqlTransaction& transaction, const std::vector<EventId>& at) const;
   template <class Body>
   Task<bool> insist(Body body);
+  template <class Body>
+  Task<bool> insist_as_owner(Body body);
 
   // consumer_read.cc: the source's log
   Task<> read(PartitionPointer partition);
@@ -179,6 +188,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
 
   mutable std::mutex status_mutex_;
   ConsumerStatus status_;
+  bool stands_by_ = false;  // another instance owns the consumer
 };
 
 // Whether it is the environment that failed: the database, the disk, the load. Nothing is wrong

@@ -65,8 +65,8 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   struct Cut {
     std::size_t deleted = 0;
     bool done = true;
-    Head head;
-    std::vector<ReaderRecord> lost;
+    Head head{};
+    std::vector<ReaderRecord> lost{};
   };
 
   void appended(std::span<const StoredEvent> events);
@@ -86,6 +86,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
 
   void note(const FeedQuery& query, const std::string& reader);
   Task<> write_readers();
+  bool sweeps(SqlTransaction& transaction) const;
   Cut cut_piece(SqlTransaction& transaction, std::uint32_t partition) const;
   void forget(const std::vector<ReaderRecord>& lost);
   Task<> upkeep();

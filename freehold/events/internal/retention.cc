@@ -63,6 +63,13 @@ Task<> EventLog::State::write_readers() {
       found->second.noted_at = Time{};
 }
 
+// Of several instances one sweeps, and who would sweep too waits for its transaction: two that cut
+// at one time would each take the other's cut for a hole.
+bool EventLog::State::sweeps(SqlTransaction& transaction) const {
+  return !database_.is_shared() ||
+         transaction.books().take_lease("retention", options_.owner, 3s).has_value();
+}
+
 // Dying before its commit leaves everything; after it, low and what lies behind it agree.
 EventLog::State::Cut EventLog::State::cut_piece(SqlTransaction& transaction,
                                                 std::uint32_t partition) const {
@@ -112,7 +119,9 @@ Task<Result<std::size_t>> EventLog::State::sweep() {
     for (bool done = false; !done;) {
       FREEHOLD_CO_TRY(const Cut cut, co_await database_.write_alone(
                                          [this, partition](SqlTransaction& transaction) {
-                                           return cut_piece(transaction, partition);
+                                           if (sweeps(transaction))
+                                             return cut_piece(transaction, partition);
+                                           return Cut{.head = transaction.books().head(partition)};
                                          }));
       deleted += cut.deleted;
       done = cut.done;

@@ -101,6 +101,13 @@ Task<> run(Function function, Exchange* exchange, Object*... object) {
     if (*done) co_return;
   }
   auto out = co_await std::invoke(function, *object..., *std::move(in), *std::move(call));
+  if constexpr (requires { Handler::CallType::needs_idempotency_key; }) {
+    if (!out) {
+      const auto done = co_await replayed_instead(exchange, out.error());
+      if (!done) co_return answer_error(*exchange, done.error());
+      if (*done) co_return;
+    }
+  }
   if (!out) co_return answer_error(*exchange, out.error());
   if constexpr (std::is_void_v<typename Handler::Out>)
     exchange->response->status = 204;

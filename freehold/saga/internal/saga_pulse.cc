@@ -24,9 +24,19 @@ void SagaPulse::begin(std::int64_t running, std::int64_t parked, std::int64_t di
   parked_ = parked;
   diverged_ = diverged;
   ended_ = failed_ = late_ = unknown_ = failures_ = 0;
+  is_counted_ = false;
+  finished_anywhere_ = 0;
   sampled_at_ = SteadyClock::now();
   finished_then_ = 0;
   per_second_ = 0;
+}
+
+void SagaPulse::counted(const Counted& all) {
+  is_counted_ = true;
+  running_ = all.running;
+  parked_ = all.parked;
+  diverged_ = all.diverged;
+  finished_anywhere_ += static_cast<std::uint64_t>(all.finished);
 }
 
 std::int64_t SagaPulse::finishing_in(std::chrono::milliseconds time) {
@@ -35,7 +45,7 @@ std::int64_t SagaPulse::finishing_in(std::chrono::milliseconds time) {
   const auto now = SteadyClock::now();
   const std::chrono::duration<double> passed = now - sampled_at_;
   if (passed >= std::chrono::seconds{1}) {
-    const std::uint64_t finished = ended_ + failed_;
+    const std::uint64_t finished = is_counted_ ? finished_anywhere_.load() : ended_ + failed_;
     const double rate = static_cast<double>(finished - finished_then_) / passed.count();
     per_second_ = std::max(rate, per_second_ * std::pow(kept_per_second, passed.count()));
     sampled_at_ = now;

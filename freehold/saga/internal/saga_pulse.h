@@ -29,23 +29,34 @@ class SagaPulse {
   // Forgets what it knew: a service begins, with so many sagas alive.
   void begin(std::int64_t running, std::int64_t parked = 0, std::int64_t diverged = 0);
 
-  void started() { ++running_; }
+  void started() { add(running_, 1); }
   void parked() {
-    --running_;
-    ++parked_;
+    add(running_, -1);
+    add(parked_, 1);
   }
   void diverged() {
-    --running_;
-    ++diverged_;
+    add(running_, -1);
+    add(diverged_, 1);
   }
   void returned(SagaStatus from) {
-    --(from == SagaStatus::parked ? parked_ : diverged_);
-    ++running_;
+    add(from == SagaStatus::parked ? parked_ : diverged_, -1);
+    add(running_, 1);
   }
   void finished(bool failed) {
-    --running_;
+    add(running_, -1);
     ++(failed ? failed_ : ended_);
   }
+
+  // In a shared database: what is alive there, and how many have finished since the last call. What
+  // other instances start and finish is told to nobody, so from the first call on this alone
+  // counts.
+  struct Counted {
+    std::int64_t running = 0;
+    std::int64_t parked = 0;
+    std::int64_t diverged = 0;
+    std::int64_t finished = 0;
+  };
+  void counted(const Counted& all);
 
   void met_late() { ++late_; }
   void met_unknown() { ++unknown_; }
@@ -72,6 +83,12 @@ class SagaPulse {
   void on_ring(std::function<void(Time due)> ring);
 
  private:
+  void add(std::atomic<std::int64_t>& alive, int change) const {
+    if (!is_counted_) alive += change;
+  }
+
+  std::atomic<bool> is_counted_ = false;
+  std::atomic<std::uint64_t> finished_anywhere_ = 0;
   std::atomic<std::int64_t> running_ = 0;
   std::atomic<std::int64_t> parked_ = 0;
   std::atomic<std::int64_t> diverged_ = 0;

@@ -21,6 +21,7 @@ constexpr std::size_t timers_at_once = 64;
 constexpr std::size_t forgotten_at_once = 500;
 constexpr std::chrono::microseconds delay_max = 10min;
 constexpr std::chrono::microseconds delay_of_unknown_type = 1min;
+constexpr std::chrono::microseconds lease = 3s;
 // Why an attempt is tried again whose process died in it; followed by how often in a row.
 constexpr std::string_view died = "the process died while it resumed this saga; times: ";
 
@@ -161,6 +162,51 @@ void SagaRunner::fire(SqlTransaction& transaction, const std::string& id) {
     go_on(transaction, *saga, StepState::refused, error_to_json(errors::deadline_exceeded));
 }
 
+// Whether it is this instance that fires timers and tries again, for the length of a lease from
+// now; whoever else would waits for this transaction. Who comes into it after one that has died is
+// careful: it may have died of what is due now.
+bool SagaRunner::leads(SqlTransaction& transaction) {
+  if (!database_.is_shared()) return true;
+  Books& books = transaction.books();
+  const auto epoch = books.take_lease(consumer, options_.owner, lease);
+  stands_by_ = !epoch.has_value();
+  if (!epoch) return false;
+  if (*epoch == epoch_) return true;
+  if (books.document(state_document) == open)
+    be_careful(careful_resumes);
+  else
+    books.put_document(state_document, open);
+  transaction.on_commit([self = shared_from_this(), epoch = *epoch] { self->epoch_ = epoch; });
+  return true;
+}
+
+// Dying before this commit makes the next one wait for the lease and be careful, and that is all.
+Task<> SagaRunner::leave() {
+  const auto self = shared_from_this();
+  (void)co_await database_.write([self](SqlTransaction& transaction) {
+    Books& books = transaction.books();
+    if (self->database_.is_shared()) {
+      if (!books.holds_lease(consumer, self->epoch_)) return;
+      books.release_lease(consumer, self->epoch_);
+    }
+    books.put_document(state_document, closed);
+  });
+}
+
+Task<Result<>> SagaRunner::count_all() {
+  if (!database_.is_shared()) co_return Result<>{};
+  const Time since = std::exchange(counted_at_, now());
+  FREEHOLD_CO_TRY(const auto counted, co_await database_.read([since](SqlTransaction& transaction) {
+    Books& books = transaction.books();
+    return SagaPulse::Counted{.running = books.count_sagas(SagaStatus::running),
+                              .parked = books.count_sagas(SagaStatus::parked),
+                              .diverged = books.count_sagas(SagaStatus::diverged),
+                              .finished = since == Time{} ? 0 : books.count_sagas_ended(since)};
+  }));
+  pulse_.counted(counted);
+  co_return Result<>{};
+}
+
 // Together, and one by one when that fails: a saga that cannot be read stops no other's timer.
 Task<Result<std::size_t>> SagaRunner::fire_timers() {
   FREEHOLD_CO_TRY(const auto due, co_await database_.read([](SqlTransaction& transaction) {
@@ -168,7 +214,7 @@ Task<Result<std::size_t>> SagaRunner::fire_timers() {
   }));
   if (due.empty()) co_return due.size();
   const Result<> together = co_await fire(due);
-  if (together) co_return due.size();
+  if (together) co_return stands_by_ ? 0 : due.size();
   if (!together.error().is(errors::internal)) co_return together.error();  // of the environment
   Result<std::size_t> fired = due.size();
   for (const std::string& id : due) {
@@ -185,6 +231,7 @@ Task<Result<>> SagaRunner::fire(std::vector<std::string> due) {
   co_return co_await run_in_lane(
       &database_, {.urgency = Urgency::consumer},
       [self = shared_from_this(), due = std::move(due)](SqlTransaction& transaction) -> Result<> {
+        if (!self->leads(transaction)) return {};
         for (const std::string& id : due) self->fire(transaction, id);
         return {};
       });
@@ -269,7 +316,10 @@ Task<Result<std::size_t>> SagaRunner::try_again() {
   FREEHOLD_CO_TRY(auto due, co_await database_.read([](SqlTransaction& transaction) {
     return transaction.books().aside_due(consumer, now(), timers_at_once);
   }));
-  for (const AsideEvent& attempt : due) FREEHOLD_CO_TRY(co_await try_again(attempt.key));
+  for (const AsideEvent& attempt : due) {
+    FREEHOLD_CO_TRY(co_await try_again(attempt.key));
+    if (stands_by_) co_return std::size_t{0};
+  }
   co_return due.size();
 }
 
@@ -278,12 +328,12 @@ Task<Result<std::size_t>> SagaRunner::try_again() {
 Task<Result<>> SagaRunner::try_again(std::string saga) {
   const auto self = shared_from_this();
   const auto is_noted = std::make_shared<bool>(false);
-  FREEHOLD_CO_TRY(
-      co_await run_in_lane(&database_, {.urgency = Urgency::consumer},
-                           [self, saga, is_noted](SqlTransaction& transaction) -> Result<> {
-                             *is_noted = self->note_attempt(transaction, saga);
-                             return {};
-                           }));
+  FREEHOLD_CO_TRY(co_await run_in_lane(
+      &database_, {.urgency = Urgency::consumer},
+      [self, saga, is_noted](SqlTransaction& transaction) -> Result<> {
+        *is_noted = self->leads(transaction) && self->note_attempt(transaction, saga);
+        return {};
+      }));
   if (!*is_noted) co_return Result<>{};
   FREEHOLD_CRASH_POINT("saga.attempt_noted");
   co_return co_await run_in_lane(&database_, {.urgency = Urgency::consumer},
@@ -293,10 +343,11 @@ Task<Result<>> SagaRunner::try_again(std::string saga) {
                                  });
 }
 
-// Whether there is something to try. An attempt that is not due any more is somebody else's.
+// Whether there is something to try. An attempt that is not due any more is somebody else's. The
+// saga is locked first, here and wherever its attempts are looked at.
 bool SagaRunner::note_attempt(SqlTransaction& transaction, std::string_view id) const {
   Books& books = transaction.books();
-  auto saga = books.lock_saga(id);  // first: under its lock nobody else changes its attempts
+  auto saga = books.lock_saga(id);
   const auto attempts = books.aside_of(consumer, id);
   if (attempts.empty() || attempts.front().parked || attempts.front().next_try > now())
     return false;
@@ -390,7 +441,7 @@ Task<Result<std::size_t>> SagaRunner::forget_ended() {
 }
 
 Result<> SagaRunner::retry(SqlTransaction& transaction, std::string_view id) const {
-  const auto saga = transaction.books().saga(id);
+  const auto saga = transaction.books().lock_saga(id);
   if (!saga) return Error{errors::not_found, std::string{id}};
   if (saga->status != SagaStatus::parked && saga->status != SagaStatus::diverged)
     return Error{errors::saga_not_waiting, std::string{id}};

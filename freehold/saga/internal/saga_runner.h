@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "freehold/base/result.h"
@@ -26,6 +27,7 @@ struct RunnerOptions {
   int deaths_max;
   std::chrono::microseconds retry_after;
   std::chrono::microseconds keep_ended;
+  std::string owner;
 };
 
 // Resumes sagas: what the consumers of replies and the timers call. Its handlers are bodies of
@@ -38,8 +40,14 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
  public:
   static constexpr std::string_view consumer = "saga";
 
+  // The document that says whether the sagas' last life ended in an orderly way, and what it says.
+  static constexpr std::string_view state_document = "sagas";
+  static constexpr std::string_view open = "open";
+  static constexpr std::string_view closed = "closed";
+  static constexpr int careful_resumes = 1'000;  // after an unclean stop; a batch of replies
+
   SagaRunner(Database& database, RunnerOptions options, SagaPulse& pulse)
-      : database_(database), options_(options), pulse_(pulse) {}
+      : database_(database), options_(std::move(options)), pulse_(pulse) {}
 
   // Before the first of all other calls.
   void add(SagaProgram program);
@@ -59,8 +67,15 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   Task<Result<std::size_t>> fire_timers();
   // Tries what is due of the resumes that failed, each by itself. Returns how many.
   Task<Result<std::size_t>> try_again();
+  // Whether the last of these calls has found that another instance fires the timers.
+  bool stands_by() const { return stands_by_; }
   // The next moment at which either has something to do, if there is one.
   Task<Result<std::optional<Time>>> next_due() const;
+
+  // In a shared database: what the pulse cannot know of the other instances' work.
+  Task<Result<>> count_all();
+  // After an orderly stop: another instance may fire the timers at once.
+  Task<> leave();
 
   // Forgets what ended longer ago than `keep_ended`. Returns how many.
   Task<Result<std::size_t>> forget_ended();
@@ -72,6 +87,7 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   // Ends the step if it waits, and lets its saga go on; else keeps the outcome as late.
   void wake(SqlTransaction& transaction, std::string_view saga, int step, StepState state,
             std::string_view outcome);
+  bool leads(SqlTransaction& transaction);
   Task<Result<>> fire(std::vector<std::string> due);
   void fire(SqlTransaction& transaction, const std::string& saga);
   // Ends the waiting step; the saga goes on now or, when that must be noted first, soon.
@@ -99,6 +115,9 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   SagaPulse& pulse_;
   std::map<std::string, SagaProgram, std::less<>> programs_;  // by name
   std::atomic<int> careful_ = 0;
+  std::atomic<std::uint64_t> epoch_ = 0;  // of the lease; 0: it was never had
+  std::atomic<bool> stands_by_ = false;
+  Time counted_at_{};  // the timers' strand
 };
 
 }  // namespace freehold::internal

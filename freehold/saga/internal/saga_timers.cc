@@ -49,6 +49,7 @@ void SagaTimers::ring(Time due) {
 // none falls between what was read and what is armed.
 Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
   Deadline next_minute = deadline_in(1min);
+  Deadline next_count = deadline_in(0s);
   while (!self->stopping_) {
     self->rung_ = Time::max();
     self->pulse_.arm(Time::max());
@@ -59,6 +60,10 @@ Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
       // What is not forgotten now is next time.
       (void)co_await self->runner_->forget_ended();
       next_minute = deadline_in(1min);
+    }
+    if (SteadyClock::now() >= next_count) {
+      (void)co_await self->runner_->count_all();
+      next_count = deadline_in(1s);
     }
     const Time wake_at = std::min({due ? *due : Time::max(), self->rung_, now() + sleep_max});
     if (self->stopping_) break;
@@ -87,6 +92,7 @@ Task<Result<Time>> SagaTimers::fire_all() {
     const auto fired = co_await runner_->fire_timers();
     FREEHOLD_CO_TRY(const auto tried, co_await runner_->try_again());
     if (!fired) co_return fired.error();
+    if (runner_->stands_by()) co_return now() + sleep_max;
     if (*fired + tried == 0) break;
   }
   FREEHOLD_CO_TRY(const auto next, co_await runner_->next_due());

@@ -16,7 +16,8 @@ namespace freehold::internal {
 
 // The loop that sleeps until the next timer or retry of the service's sagas and fires what is due.
 // A commit that sets an earlier one rings through the pulse; should a ring be lost (another
-// instance set the timer, the calendar was set), the loop looks again after a second.
+// instance set the timer, the calendar was set), the loop looks again after a second. While another
+// instance fires what is due it does so as well.
 class SagaTimers : public std::enable_shared_from_this<SagaTimers> {
  public:
   SagaTimers(const boost::asio::any_io_executor& executor, std::shared_ptr<SagaRunner> runner,
