@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/events/event_log.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -58,6 +59,7 @@ EventLog::State::State(Database& database, std::string service,
       const Head head = books.head(partition);
       tails_.emplace_back(head.last, options_.tail_bytes_max);
       lows_.push_back(head.low);
+      elsewhere_.push_back({.hints = 0, .position = head.last.position});
     }
   });
   if (!read) throw std::runtime_error("the log cannot be read: " + read.error().text());
@@ -192,7 +194,19 @@ Task<Result<>> EventLog::State::read_database(Progress* progress,
 
 EventLog::State::Seen EventLog::State::seen(std::uint32_t partition) const {
   const std::lock_guard lock{mutex_};
-  return {tails_[partition].commits(), hints_};
+  const internal::LogTail& tail = tails_[partition];
+  const Elsewhere& elsewhere = elsewhere_[partition];
+  return {.commits = tail.commits(),
+          .hints = hints_,
+          .is_in_tail = elsewhere.hints == hints_ && elsewhere.position <= tail.head().position};
+}
+
+// The database was read to its head, so it held what the hints before spoke of.
+void EventLog::State::note_read(const FeedAnswer& answer, const Seen& before) {
+  const std::lock_guard lock{mutex_};
+  Elsewhere& elsewhere = elsewhere_[answer.head.partition];
+  elsewhere.hints = std::max(elsewhere.hints, before.hints);
+  elsewhere.position = std::max(elsewhere.position, answer.head.position);
 }
 
 // Waits until something is committed after what was seen, here or elsewhere, or until then. True:
@@ -233,12 +247,14 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
   progress.answer.after = progress.answer.through = query.after;
   progress.answer.log_id = log_.log_id;
   progress.answer.body = "[";
-  bool from_tail = true;
+  bool from_tail = seen(query.partition).is_in_tail;
   std::optional<Deadline> hidden_since;
   for (;;) {
     const Seen seen_before = seen(query.partition);
-    if (!from_tail || !read_tail(progress, filter))
+    if (!from_tail || !read_tail(progress, filter)) {
       FREEHOLD_CO_TRY(co_await read_database(&progress, &filter));
+      if (!progress.full) note_read(progress.answer, seen_before);
+    }
     const FeedAnswer& answer = progress.answer;
     const auto time = SteadyClock::now();
     if (answer.events > 0 || progress.full || time >= deadline) break;

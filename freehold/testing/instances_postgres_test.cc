@@ -48,7 +48,7 @@ TEST_F(Instances, who_waits_for_the_log_of_one_is_woken_by_the_commit_of_another
   EventLog log{*here, "order", here.executor(), options};
   EventId at;
   for (int commit = 1; commit <= 3; ++commit) {
-    std::optional<Result<FeedAnswer>> read;
+    std::optional<Result<FeedAnswer>> read, again;
     auto answered = boost::asio::co_spawn(
         here.executor(), keep(log.read({.after = at, .timeout = seconds{30}}, "product"), &read),
         boost::asio::use_future);
@@ -59,6 +59,12 @@ TEST_F(Instances, who_waits_for_the_log_of_one_is_woken_by_the_commit_of_another
     ASSERT_EQ(answered.wait_for(seconds{15}), std::future_status::ready);
     ASSERT_TRUE(*read) << read->error().text();
     EXPECT_EQ((*read)->events, 1U);
+    // Who comes after the hint finds nothing of it in the tail.
+    answered = boost::asio::co_spawn(
+        here.executor(), keep(log.read({.after = at, .timeout = seconds{30}}, "product"), &again),
+        boost::asio::use_future);
+    ASSERT_EQ(answered.wait_for(seconds{15}), std::future_status::ready);
+    EXPECT_EQ((*again)->events, 1U);
     at = (*read)->through;
     EXPECT_EQ(at.position, static_cast<unsigned>(commit));
   }

@@ -80,8 +80,15 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   struct Seen {
     std::uint64_t commits;  // that the tail was told of
     std::uint64_t hints;    // of commits of other instances
+    bool is_in_tail;        // whatever they may have committed, as far as is known
+  };
+  // How far the database was read because of commits of other instances.
+  struct Elsewhere {
+    std::uint64_t hints = 0;
+    std::uint64_t position = 0;
   };
   Seen seen(std::uint32_t partition) const;
+  void note_read(const FeedAnswer& answer, const Seen& before);
   Task<bool> wait(std::uint32_t partition, Seen seen_before, SteadyClock::time_point until);
 
   void note(const FeedQuery& query, const std::string& reader);
@@ -103,6 +110,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
   std::vector<std::vector<std::shared_ptr<internal::Waiter>>> waiting_;
   std::map<ReaderName, RegisteredReader> readers_;
   std::uint64_t hints_ = 0;
+  std::vector<Elsewhere> elsewhere_;  // by partition
   bool stopping_ = false;
 
   internal::Signal stop_asked_;
