@@ -5,9 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/database/sqlite/temporary_database.h"
@@ -18,7 +23,8 @@ namespace freehold {
 namespace {
 
 using http::comes_true, http::RawClient, http::request;
-using testing::HasSubstr;
+using namespace std::chrono_literals;
+using testing::HasSubstr, testing::Le, testing::Lt;
 using testing::MatchesRegex;
 
 class ServiceOnServerTest : public testing::Test {
@@ -185,6 +191,153 @@ TEST_F(ServiceOnServerTest, while_the_server_is_away_it_answers_so_and_then_goes
   EXPECT_TRUE(works_again([&] { return ask("GET", "/readyz").status == 200; }));
   EXPECT_TRUE(works_again([&] { return add_note() == 201; }));
   EXPECT_EQ(ask("GET", "/api/notes").body, R"({"count":2})");
+}
+
+// --- Several instances: a bell rings, and one of the desks hears each ring, once -----------------
+
+struct Desk {
+  explicit Desk(const std::vector<std::string>& words) : program(words) {
+    port = program.wait_until_it_serves();
+    EXPECT_NE(port, 0) << program.errors();
+  }
+  std::string process() const { return std::to_string(program.process()); }
+
+  Program program;
+  std::uint16_t port = 0;
+};
+
+class DesksOnServerTest : public testing::Test {
+ protected:
+  using Words = std::vector<std::string>;
+
+  DesksOnServerTest() : database_(server().create_database()) {
+    const std::string bell = directory_.path() / "bell";
+    bell_ = std::make_unique<Program>(Words{"--data=" + bell, "--port=0"},
+                                      Program::Environment{{"DESK_NAME", "bell"}});
+    bell_port_ = bell_->wait_until_it_serves();
+    EXPECT_NE(bell_port_, 0) << bell_->errors();
+    for (int i = 0; i < 2; ++i) desks_.push_back(start_desk());
+  }
+  void TearDown() override {
+    desks_.clear();
+    EXPECT_TRUE(comes_true([&] {
+      return server().run("postgres", "select count(*) from pg_stat_activity where datname = '" +
+                                          database_ + "'") == "0";
+    }));
+    server().drop_database(database_);
+  }
+
+  static ScratchCluster& server() { return ScratchCluster::shared(); }
+  std::unique_ptr<Desk> start_desk() const {
+    return std::make_unique<Desk>(Words{"--data=" + (directory_.path() / "desk").string(),
+                                        "--port=0", "--database-url=" + server().url(database_),
+                                        "--migrator-url=" + server().url(database_),
+                                        "--peers=bell=127.0.0.1:" + std::to_string(bell_port_)});
+  }
+
+  static int add_note(std::uint16_t port) {
+    RawClient client{port};
+    return client.ask(request("POST", "/api/notes", {}, R"({"text":"n"})")).status;
+  }
+  void ring(int times) {
+    for (int i = 0; i < times; ++i) {
+      ASSERT_EQ(add_note(bell_port_), 201);
+      ++rung_;
+    }
+  }
+  std::string sql(const std::string& script) const { return server().run(database_, script); }
+  std::string heard() const { return sql("select count(*) from heard"); }
+  bool all_is_heard() const {
+    return comes_true([&] { return heard() == std::to_string(rung_); });
+  }
+  void expect_each_heard_once() const {
+    EXPECT_EQ(heard(), std::to_string(rung_));
+    EXPECT_EQ(sql("select count(distinct note) from heard"), std::to_string(rung_));
+  }
+  // The desk that hears, once it does.
+  std::size_t owner() {
+    ring(1);
+    EXPECT_TRUE(all_is_heard());
+    const std::string process = sql("select process from heard order by note desc limit 1");
+    return desks_[0]->process() == process ? 0 : 1;
+  }
+  std::string heard_by(const Desk& desk) const {
+    return sql("select count(*) from heard where process = " + desk.process());
+  }
+
+  TemporaryDirectory directory_;
+  const std::string database_;
+  std::unique_ptr<Program> bell_;
+  std::uint16_t bell_port_ = 0;
+  std::vector<std::unique_ptr<Desk>> desks_;
+  int rung_ = 0;
+};
+
+TEST_F(DesksOnServerTest, an_owner_that_is_killed_is_replaced_within_5_s) {
+  for (int round = 0; round < 2; ++round) {
+    const std::size_t killed = owner();
+    desks_[killed]->program.signal(SIGKILL);
+    const auto start = SteadyClock::now();
+    ring(5);
+    ASSERT_TRUE(all_is_heard());
+    EXPECT_THAT(SteadyClock::now() - start, Le(5s));
+    expect_each_heard_once();
+    desks_[killed] = start_desk();
+  }
+}
+
+// Well before the lease of one that is killed would have ended.
+TEST_F(DesksOnServerTest, an_owner_that_stops_is_replaced_at_once) {
+  for (int round = 0; round < 3; ++round) {
+    const std::size_t stopped = owner();
+    desks_[stopped]->program.signal(SIGTERM);
+    EXPECT_EQ(desks_[stopped]->program.wait_for_end(), 0);
+    const auto start = SteadyClock::now();
+    ring(1);
+    ASSERT_TRUE(all_is_heard());
+    EXPECT_THAT(SteadyClock::now() - start, Lt(1s));
+    desks_[stopped] = start_desk();
+  }
+  expect_each_heard_once();
+}
+
+// Each change of owner happens while the bell rings and both take notes.
+TEST_F(DesksOnServerTest, what_owners_hear_that_are_stopped_and_killed_is_heard_once) {
+  std::atomic<bool> done = false, no_more_notes = false;
+  std::atomic<int> added = 0;
+  std::jthread ringing{[&] {
+    while (!done) ring(1);
+  }};
+  std::jthread adding{[&] {
+    // One that is stopped does not answer; the note may be there all the same.
+    for (std::size_t i = 0; !no_more_notes; ++i)
+      if (add_note(desks_[i % 2]->port) == 201) ++added;
+  }};
+  const auto newest_owner = [&] {
+    const std::string process = sql("select process from heard order by note desc limit 1");
+    return desks_[0]->process() == process ? std::size_t{0} : std::size_t{1};
+  };
+  ASSERT_TRUE(comes_true([&] { return std::stoi(heard()) > 50; }));
+
+  const std::size_t paused = newest_owner();
+  const Desk& desk = *desks_[paused];
+  desk.program.signal(SIGSTOP);
+  ASSERT_TRUE(comes_true([&] { return newest_owner() != paused; }));
+  const std::string before = heard_by(desk);
+  desk.program.signal(SIGCONT);
+  const int then = std::stoi(heard());
+  ASSERT_TRUE(comes_true([&] { return std::stoi(heard()) > then + 100; }));
+  EXPECT_EQ(heard_by(desk), before) << "it was fenced";
+
+  no_more_notes = true;
+  adding.join();
+  desks_[1 - paused]->program.signal(SIGTERM);
+  ASSERT_TRUE(comes_true([&] { return newest_owner() == paused; })) << "it is owner again";
+  done = true;
+  ringing.join();
+  ASSERT_TRUE(all_is_heard());
+  expect_each_heard_once();
+  EXPECT_GT(added, 0);
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // For this room's tests: a whole service, with notes that anybody may write. It believes the tokens
-// of "user" if that is one of its peers. Environment: DESK_MIGRATION in place of its first
-// migration; DESK_SECOND_MIGRATION is another one.
+// of "user" if that is one of its peers, and hears the notes of a desk called "bell" if that is
+// one. Environment: DESK_NAME in place of its own; DESK_MIGRATION in place of its first migration;
+// DESK_SECOND_MIGRATION is another one.
+#include <unistd.h>
+
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -31,6 +34,14 @@ struct NoteId {
 };
 BOOST_DESCRIBE_STRUCT(NoteId, (), (id))
 
+// What the bell says of each of its notes.
+struct NoteAdded {
+  std::string note;
+  static constexpr std::string_view type = "bell.note_added.v1";
+  static constexpr auto subject = &NoteAdded::note;
+};
+BOOST_DESCRIBE_STRUCT(NoteAdded, (), (note))
+
 struct Count {
   std::int64_t count;
 };
@@ -45,6 +56,13 @@ constexpr sql::Query<NoteId(std::string)> insert_note{
     "insert into note (text) values ($1) returning id"};
 constexpr sql::Change<void(std::int64_t)> delete_note{"delete from note where id = $1"};
 constexpr sql::Query<Count()> count_notes{"select count(*) as count from note"};
+constexpr sql::Change<void(std::int64_t, std::int64_t)> insert_heard{
+    "insert into heard (note, process) values ($1, $2)"};
+
+// Which of several instances heard it, and whether any did twice, is seen in the table.
+void hear(SqlTransaction& transaction, const NoteAdded& added, const Delivery&) {
+  transaction.run(insert_heard, std::stoll(added.note), ::getpid());
+}
 
 class Notes {
  public:
@@ -61,7 +79,9 @@ class Notes {
  private:
   Task<Result<http::Reply<NoteId>>> add(NewNote note, http::Call) {
     FREEHOLD_CO_TRY(const NoteId id, co_await database_.write([note](SqlTransaction& transaction) {
-      return *transaction.first(insert_note, note.text);
+      const NoteId made = *transaction.first(insert_note, note.text);
+      if (own_service() == "bell") append(transaction, NoteAdded{std::to_string(made.id)});
+      return made;
     }));
     co_return http::Reply<NoteId>{.status = 201, .body = id};
   }
@@ -91,19 +111,25 @@ std::vector<Migration> migrations() {
   const char* second = std::getenv("DESK_SECOND_MIGRATION");  // NOLINT(concurrency-mt-unsafe)
   std::vector<Migration> steps{
       {1, "notes", MigrationKind::expand,
-       first ? first : "create table note (id integer primary key, text text not null)",
+       first ? first
+             : "create table note (id integer primary key, text text not null);"
+               "create table heard (note integer not null, process integer not null)",
        first ? ""
              : "create table note (id bigint generated always as identity primary key, "
-               "text text not null)"}};
+               "text text not null);"
+               "create table heard (note bigint not null, process bigint not null)"}};
   if (second) steps.push_back({2, "more", MigrationKind::expand, second});
   return steps;
 }
 
 int serve(int argc, char** argv) {
-  Service service{"desk", argc, argv};
+  const char* name = std::getenv("DESK_NAME");  // NOLINT(concurrency-mt-unsafe)
+  Service service{name ? name : "desk", argc, argv};
   const std::vector<Migration> steps = migrations();
   Notes notes{service.database(steps)};
   if (service.configuration().peers.contains("user")) service.believes_tokens_of("user", "shop");
+  if (service.configuration().peers.contains("bell"))
+    service.consume(Consumer{"hearing", "bell"}.on<NoteAdded>(hear));
   notes.routes(service.routes());
   return service.run();
 }

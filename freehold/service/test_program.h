@@ -31,6 +31,7 @@ class Program {
   std::uint16_t wait_until_it_serves();  // its port; 0: it does not
 
   void signal(int number) const;
+  pid_t process() const { return child_; }
   int wait_for_end();  // its exit code; -1: it was killed by a signal
 
   const std::string& output() const { return output_; }  // all of it after wait_for_end()
