@@ -42,6 +42,8 @@ Result<ServiceIdentity> ServiceIdentity::open(std::string service,
   FREEHOLD_TRY(internal::prepare_directory(private_dir, 0700));
   FREEHOLD_TRY(internal::prepare_directory(trust_dir, 0755));
 
+  FREEHOLD_TRY(const auto lock, internal::DirectoryLock::take(private_dir));
+
   const std::filesystem::path private_path = private_dir / (service + ".key");
   auto key = SigningKey::load(private_path);
   if (!key && key.error().is(errors::not_found)) {

@@ -40,7 +40,8 @@ class ServiceIdentity {
   // Loads the service's key pair; makes it, and the directories (0700 and 0755), at the first
   // start. Writes TRUST_DIR/<service>.pub where it is missing or not this key's, so a crash
   // between the two files is repaired by the next start. To be called before the process confines
-  // itself, by the one process that holds the service's data directory.
+  // itself. Several instances of a service share both directories; of those that start at one time
+  // one makes the key.
   // Refused: malformed (the name), keys_unusable (a directory or file that cannot be used, or that
   // others may write to; the detail names it).
   static Result<ServiceIdentity> open(std::string service, const std::filesystem::path& private_dir,

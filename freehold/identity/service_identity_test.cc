@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <future>
 
 #include "freehold/base/crash_point.h"
 #include "freehold/base/errors.h"
@@ -146,6 +147,18 @@ TEST_F(ServiceIdentityTest, what_is_no_service_name_makes_no_path) {
   EXPECT_FALSE(is_service_name(std::string{"order\0x", 7}));
   EXPECT_TRUE(is_service_name("a2345678901234567890123456789_12"));
   EXPECT_FALSE(std::filesystem::exists(directory_ / "private"));
+}
+
+TEST_F(ServiceIdentityTest, instances_that_start_at_one_time_are_one_service) {
+  for (int round = 0; round < 20; ++round) {
+    const auto here = directory_ / std::to_string(round).c_str();
+    const auto open = [&] { return ServiceIdentity::open("order", here / "data", here / "trust"); };
+    auto first = std::async(std::launch::async, open),
+         second = std::async(std::launch::async, open);
+    const auto one = first.get(), other = second.get();
+    ASSERT_TRUE(one && other);
+    EXPECT_EQ(one->verifying_key().pem(), other->verifying_key().pem());
+  }
 }
 
 TEST_F(ServiceIdentityTest, the_token_of_a_caller_names_it_to_its_audience_alone) {

@@ -2,6 +2,7 @@
 #include "freehold/identity/internal/key_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,18 @@ Result<> prepare_directory(const std::filesystem::path& directory, mode_t mode) 
     return system_said(directory);
   }
   return check_directory(directory);
+}
+
+Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory) {
+  DirectoryLock lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (lock.file_ < 0) return system_said(directory);
+  while (::flock(lock.file_, LOCK_EX) != 0)
+    if (errno != EINTR) return system_said(directory);
+  return lock;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (file_ >= 0) ::close(file_);
 }
 
 Result<KeyFile> read_key_file(const std::filesystem::path& path, mode_t forbidden) {

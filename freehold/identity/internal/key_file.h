@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "freehold/base/result.h"
 
@@ -33,6 +34,21 @@ struct KeyFile {
 // others could put files into: keys_unusable, when group or others may write to it.
 Result<> prepare_directory(const std::filesystem::path& directory, mode_t mode);
 Result<> check_directory(const std::filesystem::path& directory);
+
+// The lock of a directory, for those who make key files in it: held until this ends, or the
+// process.
+class DirectoryLock {
+ public:
+  // Waits for who has it. Refused: keys_unusable.
+  static Result<DirectoryLock> take(const std::filesystem::path& directory);
+  DirectoryLock(DirectoryLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
+  ~DirectoryLock();
+
+ private:
+  explicit DirectoryLock(int file) : file_(file) {}
+  int file_;
+};
 
 // Reads a regular file of at most 16 KiB. Refused: not_found; keys_unusable (a link or a device,
 // too large, unreadable, or its mode has a bit of `forbidden`, e.g. 077 for a private key).
