@@ -219,6 +219,31 @@ TEST_F(ReplicaTest, a_rebuild_repairs_what_has_drifted) {
   EXPECT_THAT(found("shelf 0"), Optional(ShelfRow{"shelf 0", 2, 2}));
 }
 
+TEST_F(ReplicaTest, one_instance_at_a_time_rebuilds) {
+  put_many(3, 1, 1);
+  ConsumerLoop& loop = copy();
+  ASSERT_TRUE(catches_up(loop));
+  const auto as_another = [&](auto use) {
+    ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
+      use(transaction.books());
+      return {};
+    }));
+  };
+  as_another([](Books& books) {
+    EXPECT_TRUE(books.take_lease("rebuild/shelf_replica", "another", std::chrono::hours{1}));
+  });
+  const Result<> refused = desk_->wait_for(loop.rebuild());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), Kind::unavailable);
+  EXPECT_EQ(all_rows().size(), 3U);
+  as_another([](Books& books) { books.release_lease("rebuild/shelf_replica", 1); });
+  EXPECT_TRUE(desk_->wait_for(loop.rebuild()));
+  as_another([](Books& books) {
+    EXPECT_TRUE(books.take_lease("rebuild/shelf_replica", "another", std::chrono::hours{1}))
+        << "it gives the lease back";
+  });
+}
+
 TEST_F(ReplicaTest, a_rebuild_that_fails_leaves_the_table_and_the_cursor) {
   put_many(3, 1, 1);
   ConsumerLoop& loop = copy();

@@ -16,6 +16,7 @@ namespace {
 constexpr int differences_to_tell = 2;
 constexpr std::size_t page_states = 500;
 constexpr std::chrono::seconds page_timeout{10};
+constexpr std::chrono::seconds lease{page_timeout + std::chrono::seconds{5}};  // of a rebuild
 
 // The document that tells of what shape a replica's table is, and whether it waits to be filled.
 std::string shape_document(const std::string& table) {
@@ -40,6 +41,7 @@ struct Replicas::Copy {
   std::atomic<std::uint64_t> passed_over = 0;
 
   std::string next_table() const { return program.table.name + "_next"; }
+  std::string lease_name() const { return "rebuild/" + program.table.name; }
 };
 
 // Where there is one role, it is the database itself, which outlives this.
@@ -48,8 +50,8 @@ Replicas::Replicas(Database& database)
         return Result<std::shared_ptr<Database>>{
             std::shared_ptr<Database>{std::shared_ptr<void>{}, &database}};
       }) {}
-Replicas::Replicas(Database& database, SchemaAccess schema)
-    : database_(database), schema_(std::move(schema)) {}
+Replicas::Replicas(Database& database, SchemaAccess schema, std::string owner)
+    : database_(database), schema_(std::move(schema)), owner_(std::move(owner)) {}
 Replicas::~Replicas() = default;
 
 Result<Consumer> Replicas::copy(ReplicaProgram program, Feed& source) {
@@ -88,7 +90,11 @@ Result<> Replicas::make_table(Copy& copy) {
   FREEHOLD_TRY(const auto schema, schema_());
   return schema->write_now([&](SqlTransaction& transaction) -> Result<> {
     Books& books = transaction.books();
+    // Of instances that start at one time the second finds the table made.
+    books.take_lease("table/" + table.name, owner_, {});
     const auto known = books.document(shape_document(table.name));
+    copy.wants_rebuild = known == unfilled(copy.program);
+    if (copy.wants_rebuild || known == filled(copy.program)) return {};
     transaction.run_script("drop table if exists " + table.name);
     transaction.run_script(internal::create_table(table, table.name, transaction.dialect()));
     // The consumer's cursor, or its notes of a beginning, speak of the table that was dropped.
@@ -135,28 +141,52 @@ bool Replicas::wants_rebuild(std::string_view consumer) const {
   return false;
 }
 
+// The first statement of each transaction of a rebuild.
+Result<> Replicas::hold(SqlTransaction& transaction, const Copy& copy) const {
+  if (transaction.books().take_lease(copy.lease_name(), owner_, lease)) return {};
+  return Error{errors::overloaded, "another instance rebuilds " + copy.program.table.name};
+}
+
+// Makes the second table. False: another instance has rebuilt what this one found unfilled.
+Task<Result<bool>> Replicas::begin_rebuild(Copy* copy, Database* schema) {
+  co_return co_await schema->write(
+      [this, copy, wanted = copy->wants_rebuild](SqlTransaction& transaction) -> Result<bool> {
+        FREEHOLD_TRY(hold(transaction, *copy));
+        const ReplicaProgram& program = copy->program;
+        if (wanted &&
+            transaction.books().document(shape_document(program.table.name)) == filled(program))
+          return false;
+        transaction.run_script("drop table if exists " + copy->next_table());
+        transaction.run_script(
+            internal::create_table(program.table, copy->next_table(), transaction.dialect()));
+        return true;
+      });
+}
+
 Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
   const internal::ReplicaTable& table = copy->program.table;
   FREEHOLD_CO_TRY(const auto log, co_await source->describe(deadline_in(page_timeout)));
   FREEHOLD_CO_TRY(const auto schema, schema_());
-  FREEHOLD_CO_TRY(
-      co_await schema->write([copy, next = copy->next_table()](SqlTransaction& transaction) {
-        transaction.run_script("drop table if exists " + next);
-        transaction.run_script(
-            internal::create_table(copy->program.table, next, transaction.dialect()));
-      }));
+  FREEHOLD_CO_TRY(const bool is_begun, co_await begin_rebuild(copy, schema.get()));
+  if (!is_begun) {
+    copy->wants_rebuild = false;
+    co_return Result<>{};
+  }
   FREEHOLD_CO_TRY(co_await fill(copy, source, log.log_id));
   FREEHOLD_CRASH_POINT("replica.before_swap");
-  FREEHOLD_CO_TRY(co_await schema->write(
-      [copy, log, &table, next = copy->next_table()](SqlTransaction& transaction) {
-        transaction.run_script("drop table " + table.name + "; alter table " + next +
-                               " rename to " + table.name);
-        FREEHOLD_CRASH_POINT("replica.in_swap");
-        Books& books = transaction.books();
-        for (const EventId& head : log.heads)
-          books.begin_cursor(copy->cursor_name, head.partition, {head, log.log_id});
-        books.put_document(shape_document(table.name), filled(copy->program));
-      }));
+  FREEHOLD_CO_TRY(co_await schema->write([this, copy, log, &table, next = copy->next_table()](
+                                             SqlTransaction& transaction) -> Result<> {
+    FREEHOLD_TRY(hold(transaction, *copy));
+    transaction.run_script("drop table " + table.name + "; alter table " + next + " rename to " +
+                           table.name);
+    FREEHOLD_CRASH_POINT("replica.in_swap");
+    Books& books = transaction.books();
+    for (const EventId& head : log.heads)
+      books.begin_cursor(copy->cursor_name, head.partition, {head, log.log_id});
+    books.put_document(shape_document(table.name), filled(copy->program));
+    books.take_lease(copy->lease_name(), owner_, {});  // and gives it back
+    return {};
+  }));
   FREEHOLD_CRASH_POINT("replica.after_swap");
   copy->differences = 0;
   copy->wants_rebuild = false;
@@ -174,10 +204,13 @@ Task<Result<>> Replicas::fill(Copy* copy, Feed* source, std::string log_id) {
     if (page.log_id != log_id)
       co_return Error{errors::log_diverged, "the log of " + copy->program.source +
                                                 " was replaced while its states were read"};
-    FREEHOLD_CO_TRY(co_await database_.write(
-        [copy, batch = page.batch, table = copy->next_table()](SqlTransaction& transaction) {
+    FREEHOLD_CO_TRY(
+        co_await database_.write([this, copy, batch = page.batch, table = copy->next_table()](
+                                     SqlTransaction& transaction) -> Result<> {
+          FREEHOLD_TRY(hold(transaction, *copy));
           for (const CloudEvent& event : batch->events())
             copy->program.apply(transaction, table, delivery_of(event, copy->program.source));
+          return {};
         }));
     FREEHOLD_CRASH_POINT("replica.after_page");
     after = page.next;

@@ -26,15 +26,18 @@ namespace freehold {
 // Readers have the first table until then. No subject steps back: each state in the second table is
 // at least as new as the noted heads, these are at least as new as the cursor was, and of what the
 // log brings again the newer version wins. A crash in a rebuild leaves the first table and cursor
-// as they were, and a second table that the next rebuild drops.
+// as they were, and a second table that the next rebuild drops. Each transaction of a rebuild takes
+// its lease: an instance that was paused and replaced fills nobody's second table.
 class Replicas {
  public:
   // The same database, by a role that may make and drop tables, for as long as it is held; where
   // that is another role than the service's own. Fails where there is none.
   using SchemaAccess = std::function<Result<std::shared_ptr<Database>>()>;
 
+  // `owner`: the instance of the service, as in ConsumerOptions. Of several on a shared database
+  // one at a time rebuilds a replica.
   explicit Replicas(Database& database);
-  Replicas(Database& database, SchemaAccess schema);
+  Replicas(Database& database, SchemaAccess schema, std::string owner = "1");
   Replicas(const Replicas&) = delete;
   Replicas& operator=(const Replicas&) = delete;
   ~Replicas();
@@ -61,12 +64,15 @@ class Replicas {
  private:
   struct Copy;
   Result<> make_table(Copy& copy);
+  Result<> hold(SqlTransaction& transaction, const Copy& copy) const;
+  Task<Result<bool>> begin_rebuild(Copy* copy, Database* schema);
   static void compare(Copy* copy, SqlTransaction& transaction, const Delivery& delivery);
   Task<Result<>> rebuild(Copy* copy, Feed* source);
   Task<Result<>> fill(Copy* copy, Feed* source, std::string log_id);
 
   Database& database_;
   const SchemaAccess schema_;
+  const std::string owner_;
   std::vector<std::unique_ptr<Copy>> copies_;
 };
 

@@ -97,9 +97,10 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.routes->remember_answers_in(*parts.answers);
   parts.sagas =
       std::make_unique<Sagas>(*parts.database, executor, SagaOptions{.owner = parts.instance});
-  parts.replicas = parts.is_on_server() ? std::make_unique<Replicas>(
-                                              *parts.database, [&] { return parts.open_schema(); })
-                                        : std::make_unique<Replicas>(*parts.database);
+  parts.replicas = parts.is_on_server()
+                       ? std::make_unique<Replicas>(
+                             *parts.database, [&] { return parts.open_schema(); }, parts.instance)
+                       : std::make_unique<Replicas>(*parts.database);
   parts.held = std::make_unique<HeldForCallers>(*parts.database, parts.configuration.callers);
   parts.event_log = std::make_unique<EventLog>(
       *parts.database, parts.name, executor,
