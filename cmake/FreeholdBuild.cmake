@@ -91,6 +91,16 @@ function(freehold_test name)
     PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
 endfunction()
 
+# The same test once more, its scratch databases on a PostgreSQL server of its own (testing's
+# ScratchDatabase).
+function(freehold_test_on_postgres name)
+  if(FREEHOLD_TESTING)
+    add_test(NAME ${name}_on_postgres COMMAND ${name}_test)
+    set_tests_properties(${name}_on_postgres PROPERTIES
+      TIMEOUT 300 ENVIRONMENT FREEHOLD_SCRATCH_DATABASE=postgres)
+  endif()
+endfunction()
+
 if(NOT FREEHOLD_TESTING)
   find_package(benchmark REQUIRED)
   add_custom_target(benchmarks)

@@ -21,10 +21,6 @@ function(freehold_service name)
   if(service_TESTS)
     freehold_test(${name}_test SOURCES ${service_TESTS} DEPENDS testing
       LIBRARIES shop_${name} rapidcheck)
-    if(FREEHOLD_TESTING)
-      add_test(NAME ${name}_on_postgres COMMAND ${name}_test)
-      set_tests_properties(${name}_on_postgres PROPERTIES
-        TIMEOUT 300 ENVIRONMENT FREEHOLD_SCRATCH_DATABASE=postgres)
-    endif()
+    freehold_test_on_postgres(${name})
   endif()
 endfunction()

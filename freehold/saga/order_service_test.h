@@ -39,8 +39,9 @@ class OrderService {
       Parts parts = [](Sagas& sagas) { sagas.runs(place_order); }, SagaOptions options = {})
       : parts_(std::move(parts)), options_(options) {
     set_own_service("order");
-    const Migration migrations[] = {{1, "example", MigrationKind::expand, tables}};
-    database.migrate(migrations);
+    EXPECT_TRUE(write([](SqlTransaction& transaction) {
+      transaction.run_script(sql::tables_in(transaction.dialect(), tables));
+    }));
     make_sagas();
   }
 

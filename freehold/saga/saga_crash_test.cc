@@ -16,10 +16,12 @@
 #include <fstream>
 #include <future>
 #include <map>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/saga/order_example.h"
 #include "freehold/saga/sagas.h"
 #include "freehold/testing/manual_clock.h"
@@ -103,11 +105,11 @@ void note_crash_point(std::string_view name) {
 }
 
 // Returns 0 when the saga is done for: ended, failed or parked.
-int serve(const std::filesystem::path& directory, const std::string& kind) {
+int serve(const std::string& place, const std::string& kind) {
   if (std::getenv("FREEHOLD_SEEN")) install_crash_point_hook(note_crash_point);  // NOLINT
   set_own_service("order");
   ManualClock clock;
-  ScratchDatabase database{directory};
+  ScratchDatabase database{place};
   Sagas sagas{*database, database.executor()};
   sagas.runs(travelling);
   const auto written = [&](const std::function<void(SqlTransaction&)>& body) {
@@ -119,8 +121,9 @@ int serve(const std::filesystem::path& directory, const std::string& kind) {
   };
   written([&](SqlTransaction& transaction) {
     if (transaction.books().document("made")) return;
-    transaction.run_script(std::string{tables} + std::string{peer_table} +
-                           "; insert into peer values (0)");
+    transaction.run_script(
+        sql::tables_in(transaction.dialect(), std::string{tables} + std::string{peer_table}) +
+        "; insert into peer values (0)");
     transaction.books().put_document("made", "yes");
   });
   if (!sagas.start()) return 1;
@@ -147,7 +150,8 @@ int serve(const std::filesystem::path& directory, const std::string& kind) {
 
 // --- The tests -----------------------------------------------------------------------------------
 
-class CrashTest : public testing::Test {
+// On both databases: a directory or a server's database for each run.
+class CrashTest : public testing::TestWithParam<sql::Dialect> {
  public:
   CrashTest() : root_(scratch_root() / ("freehold-" + to_text(make_id_bytes()))) {
     std::filesystem::create_directories(root_);
@@ -155,15 +159,38 @@ class CrashTest : public testing::Test {
   ~CrashTest() override { std::filesystem::remove_all(root_); }
 
  protected:
-  // Runs the service on that directory to its end, or to its death at `crash_at`. Whether it died.
-  bool run(const std::string& directory, const std::string& kind, const std::string& crash_at) {
-    const std::string path = (root_ / directory).string();
+  // Where a service is run, once or several times; its end deletes it.
+  class Place {
+   public:
+    explicit Place(const std::filesystem::path& directory)
+        : name_(GetParam() == sql::Dialect::postgres ? create_database() : ""),
+          text_(name_.empty() ? directory.string() : ScratchCluster::shared().url(name_)) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+      if (!name_.empty()) ScratchCluster::shared().drop_database(name_);
+    }
+    const std::string& text() const { return text_; }
+
+   private:
+    static std::string create_database() {
+      static std::mutex mutex;
+      const std::lock_guard lock{mutex};
+      return ScratchCluster::shared().create_database();
+    }
+    const std::string name_;
+    const std::string text_;
+  };
+  Place place(const std::string& name) const { return Place{root_ / name}; }
+
+  // Runs the service there to its end, or to its death at `crash_at`. Whether it died.
+  bool run(const Place& place, const std::string& kind, const std::string& crash_at) {
     std::vector<std::string> environment{"FREEHOLD_CRASH_AT=" + crash_at};
     if (crash_at == "census") environment.push_back("FREEHOLD_SEEN=" + seen(kind).string());
     std::vector<char*> variables;
     for (std::string& each : environment) variables.push_back(each.data());
     variables.push_back(nullptr);
-    std::string arguments[] = {"saga_crash_test", "--service", path, kind};
+    std::string arguments[] = {"saga_crash_test", "--service", place.text(), kind};
     char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
                     arguments[3].data(), nullptr};
     posix_spawn_file_actions_t actions;
@@ -186,7 +213,7 @@ class CrashTest : public testing::Test {
 
   // How often a run of that kind comes past each crash point of the sagas.
   std::map<std::string, int> census(const std::string& kind) {
-    EXPECT_FALSE(run("census-" + kind, kind, "census"));
+    EXPECT_FALSE(run(place("census-" + kind), kind, "census"));
     std::map<std::string, int> counts;
     std::ifstream file{seen(kind)};
     for (std::string name; std::getline(file, name);) ++counts[name];
@@ -199,12 +226,12 @@ class CrashTest : public testing::Test {
     for (const auto& [point, visits] : census(kind)) {
       for (int visit = 1; visit <= visits; ++visit) {
         const std::string trace = point + ":" + std::to_string(visit);
-        const std::string directory = kind + "-" + trace;
-        if (run(directory, kind, trace)) reached.insert(point);
-        // Once more at the same place, if the restarted service comes there, then in peace.
-        run(directory, kind, point);
-        EXPECT_FALSE(run(directory, kind, "nowhere"));
-        expect_whole(kind, end_of(directory), trace);
+        const Place there = place(kind + "-" + trace);
+        if (run(there, kind, trace)) reached.insert(point);
+        // Once more at the same point, if the restarted service comes there, then in peace.
+        run(there, kind, point);
+        EXPECT_FALSE(run(there, kind, "nowhere"));
+        expect_whole(kind, end_of(there), trace);
       }
     }
     return reached;
@@ -216,8 +243,8 @@ class CrashTest : public testing::Test {
     std::vector<std::string> own;   // effects on the order
     std::vector<std::string> peer;  // commands that the peers took
   };
-  End end_of(const std::string& directory) {
-    ScratchDatabase database{root_ / directory};
+  End end_of(const Place& place) {
+    ScratchDatabase database{place.text()};
     return database.read([](SqlTransaction& transaction) {
       return End{transaction.books().saga("travel.v1/7").value().status,
                  transaction.first(state_of, "7").value(), transaction.all(effects_at, "7"),
@@ -254,7 +281,14 @@ class CrashTest : public testing::Test {
 const std::vector<std::string> CrashTest::kinds{"is_confirmed", "is_refused", "times_out", "sleeps",
                                                 "stumbles"};
 
-TEST_F(CrashTest, killed_at_any_crash_point_a_saga_is_done_or_undone_once) {
+INSTANTIATE_TEST_SUITE_P(Databases, CrashTest,
+                         testing::Values(sql::Dialect::sqlite, sql::Dialect::postgres),
+                         [](const testing::TestParamInfo<sql::Dialect>& each) {
+                           return each.param == sql::Dialect::sqlite ? "sqlite" : "postgres";
+                         });
+
+TEST_P(CrashTest, killed_at_any_crash_point_a_saga_is_done_or_undone_once) {
+  if (GetParam() == sql::Dialect::postgres) ScratchCluster::shared();  // belongs to this thread
   std::vector<std::future<std::set<std::string>>> runs;
   for (const std::string& kind : kinds)
     runs.push_back(std::async(std::launch::async, [this, kind] { return kill_everywhere(kind); }));
@@ -266,12 +300,13 @@ TEST_F(CrashTest, killed_at_any_crash_point_a_saga_is_done_or_undone_once) {
   }
 }
 
-TEST_F(CrashTest, a_saga_whose_replay_kills_the_process_three_times_is_parked) {
+TEST_P(CrashTest, a_saga_whose_replay_kills_the_process_three_times_is_parked) {
+  const Place there = place("kills");
   int deaths = 0;
-  while (run("kills", "kills", "nowhere") && deaths < 10) ++deaths;
+  while (run(there, "kills", "nowhere") && deaths < 10) ++deaths;
   // Once when the reply came, unforeseen; then three times, noted.
   EXPECT_EQ(deaths, 4);
-  const End end = end_of("kills");
+  const End end = end_of(there);
   EXPECT_EQ(end.status, SagaStatus::parked);
   EXPECT_THAT(end.own, ElementsAre());
 }

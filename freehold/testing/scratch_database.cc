@@ -28,17 +28,22 @@ std::filesystem::path scratch_root() {
                                                   : std::filesystem::temp_directory_path();
 }
 
-ScratchDatabase::ScratchDatabase()
-    : directory_(std::filesystem::temp_directory_path() / ("freehold-" + to_text(make_id_bytes()))),
+ScratchDatabase::ScratchDatabase() : ScratchDatabase(is_to_be_on_server()) {}
+
+ScratchDatabase::ScratchDatabase(bool is_on_server)
+    : name_(is_on_server ? ScratchCluster::shared().create_database() : ""),
+      place_(is_on_server ? ScratchCluster::shared().url(name_)
+                          : (std::filesystem::temp_directory_path() /
+                             ("freehold-" + to_text(make_id_bytes())))
+                                .string()),
       is_kept_(false),
-      on_server_(is_to_be_on_server() ? ScratchCluster::shared().create_database() : ""),
       work_(context_.get_executor()),
       thread_([this] { context_.run(); }) {
   open();
 }
 
-ScratchDatabase::ScratchDatabase(std::filesystem::path directory)
-    : directory_(std::move(directory)),
+ScratchDatabase::ScratchDatabase(std::string place)
+    : place_(std::move(place)),
       is_kept_(true),
       work_(context_.get_executor()),
       thread_([this] { context_.run(); }) {
@@ -51,8 +56,15 @@ ScratchDatabase::~ScratchDatabase() {
   context_.stop();  // also when a test has left something waiting
   thread_.join();
   database_.reset();
-  if (!on_server_.empty()) ScratchCluster::shared().drop_database(on_server_);
-  if (!is_kept_) std::filesystem::remove_all(directory_);
+  if (is_kept_) return;
+  if (is_on_server())
+    ScratchCluster::shared().drop_database(name_);
+  else
+    std::filesystem::remove_all(place_);
+}
+
+bool ScratchDatabase::is_on_server() const {
+  return place_.starts_with("postgresql://");
 }
 
 void ScratchDatabase::open() {
@@ -61,15 +73,15 @@ void ScratchDatabase::open() {
     stop_ = [database = opened->get()] { database->stop(); };
     database_ = *std::move(opened);
   };
-  if (on_server_.empty()) {
+  if (!is_on_server()) {
     SqliteOptions options;
-    options.directory = directory_;
+    options.directory = place_;
     options.executor = executor();
     options.service = "scratch";
     keep(SqliteDatabase::open(std::move(options)));
   } else {
     PostgresOptions options;
-    options.url = ScratchCluster::shared().url(on_server_);
+    options.url = place_;
     options.executor = executor();
     options.service = "scratch";
     keep(PostgresDatabase::open(std::move(options)));

@@ -30,7 +30,8 @@ std::filesystem::path scratch_root();
 class ScratchDatabase {
  public:
   ScratchDatabase();
-  explicit ScratchDatabase(std::filesystem::path directory);  // SQLite, and kept
+  // One that is kept: SQLite in that directory, or a server's database by its URL.
+  explicit ScratchDatabase(std::string place);
   ScratchDatabase(const ScratchDatabase&) = delete;
   ScratchDatabase& operator=(const ScratchDatabase&) = delete;
   ~ScratchDatabase();
@@ -72,9 +73,11 @@ class ScratchDatabase {
   }
   void open();
 
-  const std::filesystem::path directory_;
+  explicit ScratchDatabase(bool is_on_server);
+  bool is_on_server() const;
+  const std::string name_;   // on the server of this process; or none
+  const std::string place_;  // a directory, or a URL
   const bool is_kept_;
-  const std::string on_server_;  // the database's name there; or none
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
