@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads topology.toml, and makes from it what each process reads at its start:
 
-  DIR/run/<service>.toml     the service's configuration
+  DIR/run/<instance>.toml    the configuration of a service's instance: order, order-2
   DIR/run/supervisord.conf   supervisor's
   DIR/run/nginx/nginx.conf   the gateway's, from shop/gateway/nginx.conf.in
 
 They are made anew at each start and are not to be edited. In the profile `local` each service keeps
 its data in DIR/<service>, in `scale` on PostgreSQL: in a private cluster in DIR/postgres, or on the
-server that is named for it.
+server that is named for it; there a service may have several instances, which share its directory
+(the key by which its peers know it) and its database.
 """
 
 import os
@@ -60,18 +61,31 @@ class Place:
     def program(self, service):
         return self.build / "shop" / service / service
 
-    def configuration(self, service):
-        return self.run / f"{service}.toml"
+    def configuration(self, instance):
+        return self.run / f"{instance}.toml"
 
 
 @dataclass(frozen=True)
 class Service:
     name: str
     port_offset: int
+    scale_port_offsets: tuple
     peers: tuple
     callers: tuple
     routes: tuple
     retention_days: int
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One process of a service. Its number is 1 for the first, which has the service's name."""
+    service: Service
+    number: int
+    port_offset: int
+
+    @property
+    def name(self):
+        return self.service.name if self.number == 1 else f"{self.service.name}-{self.number}"
 
 
 @dataclass(frozen=True)
@@ -81,9 +95,20 @@ class Topology:
     postgres_offset: int
     services: tuple
 
+    def instances(self, place, service=None):
+        """Those that run there, of one service or of all, in the order in which they start."""
+        found = []
+        for each in self.services:
+            if service in (None, each.name):
+                more = each.scale_port_offsets if place.profile == "scale" else ()
+                found += [Instance(each, number, offset)
+                          for number, offset in enumerate((each.port_offset, *more), 1)]
+        return found
+
     def port(self, place, name):
+        """Of `gateway`, `postgres` or an instance."""
         offsets = {"gateway": self.gateway_offset, "postgres": self.postgres_offset,
-                   **{service.name: service.port_offset for service in self.services}}
+                   **{each.name: each.port_offset for each in self.instances(place)}}
         return place.port + offsets[name]
 
     def host(self, place, name):
@@ -96,8 +121,9 @@ def read(path=TOPOLOGY):
         try:
             table = tomllib.load(file)
             services = tuple(
-                Service(name, row["port_offset"], tuple(row["peers"]), tuple(row["callers"]),
-                        tuple(row["routes"]), row.get("retention_days", 7))
+                Service(name, row["port_offset"], tuple(row.get("scale_port_offsets", ())),
+                        tuple(row["peers"]), tuple(row["callers"]), tuple(row["routes"]),
+                        row.get("retention_days", 7))
                 for name, row in table["services"].items())
             topology = Topology(table["address"], table["gateway"]["port_offset"],
                                 table["postgres"]["port_offset"], services)
@@ -112,7 +138,8 @@ def read(path=TOPOLOGY):
 def _check(topology, path):
     names = {service.name for service in topology.services}
     offsets = [topology.gateway_offset, topology.postgres_offset,
-               *(service.port_offset for service in topology.services)]
+               *(offset for service in topology.services
+                 for offset in (service.port_offset, *service.scale_port_offsets))]
     routes = [route for service in topology.services for route in service.routes]
     if len(set(offsets)) < len(offsets):
         raise TopologyError(f"{path}: two of them have one port_offset")
@@ -150,24 +177,34 @@ def has_cluster(topology, place):
 def generate(topology, place, nginx="/usr/sbin/nginx"):
     """Writes all configurations for this place."""
     (place.run / "nginx").mkdir(mode=0o700, parents=True, exist_ok=True)
-    for service in topology.services:
-        place.configuration(service.name).write_text(service_toml(topology, place, service))
+    for instance in topology.instances(place):
+        place.configuration(instance.name).write_text(instance_toml(topology, place, instance))
     (place.run / "supervisord.conf").write_text(supervisord_conf(topology, place, nginx))
     (place.run / "nginx/nginx.conf").write_text(nginx_conf(topology, place))
 
 
-def service_toml(topology, place, service):
-    peers = "".join(f'{peer} = "{topology.host(place, peer)}"\n' for peer in service.peers)
+def instance_toml(topology, place, instance):
+    service = instance.service
+    peers = "".join(f"{peer} = {_addresses(topology, place, peer, instance.number)}\n"
+                    for peer in service.peers)
     callers = ", ".join(f'"{caller}"' for caller in service.callers)
     return (f'# Made from {TOPOLOGY.name}.\n'
             f'data = "{place.data / service.name}"\n'
             f'trust = "{place.data / "trust"}"\n'
             f'address = "{topology.address}"\n'
-            f'port = {topology.port(place, service.name)}\n'
+            f'port = {topology.port(place, instance.name)}\n'
             f'callers = [{callers}]\n'
             f'retention-days = {service.retention_days}\n'
             f'{_database(topology, place, service.name)}'
             f'\n[peers]\n{peers}')
+
+
+def _addresses(topology, place, peer, number):
+    """All instances of a peer. Each one's neighbours begin with another of them, and go on to the
+    next when it does not answer."""
+    hosts = [topology.host(place, each.name) for each in topology.instances(place, peer)]
+    first = (number - 1) % len(hosts)
+    return str(hosts[first:] + hosts[:first]).replace("'", '"')
 
 
 def _database(topology, place, service):
@@ -216,11 +253,12 @@ serverurl = unix://{place.run / "supervisor.sock"}
             str(topology.port(place, "postgres")), str(place.postgres)]))
     # Until there is a server, a service that is started ends: the shop starts them then.
     waits = has_cluster(topology, place)
-    for order, service in enumerate(topology.services, 1):
-        parts.append(_program(place, service.name, order, "TERM", [
-            str(place.program(service.name)), "--config", str(place.configuration(service.name))],
-            waits))
-    parts.append(_program(place, "gateway", len(topology.services) + 1, "QUIT", [
+    instances = topology.instances(place)
+    for order, instance in enumerate(instances, 1):
+        parts.append(_program(place, instance.name, order, "TERM", [
+            str(place.program(instance.service.name)), "--config",
+            str(place.configuration(instance.name))], waits))
+    parts.append(_program(place, "gateway", len(instances) + 1, "QUIT", [
         nginx, "-p", str(place.run / "nginx"), "-c", str(place.run / "nginx/nginx.conf"),
         "-e", "stderr", "-g", "daemon off;"], waits))
     return "\n".join(parts)
@@ -245,11 +283,17 @@ stdout_logfile_backups = 2
 """
 
 
+def _upstream(topology, place, service):
+    # max_fails=0: each is always tried. nginx would pass over one that has just been restarted, and
+    # when the other one is restarted in that moment, it would try none.
+    servers = "".join(f"server {topology.host(place, each.name)} max_fails=0; "
+                      for each in topology.instances(place, service.name))
+    return f"  upstream {service.name} {{ {servers}keepalive 64; }}\n"
+
+
 def nginx_conf(topology, place):
     """The gateway's template, filled in: each {{name}} in it is one of these."""
-    upstreams = "".join(
-        f"  upstream {service.name} {{ server {topology.host(place, service.name)} max_fails=0; "
-        "keepalive 64; }\n" for service in topology.services)
+    upstreams = "".join(_upstream(topology, place, service) for service in topology.services)
     routes = "".join(f'    "~^{re.escape(route)}(?:[/?]|$)" {service.name};\n'
                      for service in topology.services for route in service.routes)
     values = {

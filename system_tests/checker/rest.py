@@ -28,6 +28,7 @@ def books_at_rest(services, within_s=REST_WITHIN_S):
 def read_books(services):
     """The product's and the order's books as they are now; the order's are the older ones."""
     order = read_order_books(lambda queries: services.rows("order", queries))
+    order.reads_in_order = services.profile == "local"
     return [read_product_books(lambda queries: services.rows("product", queries)), order]
 
 
@@ -59,7 +60,7 @@ def public_api_agrees(services, product, order):
     """1 and 2, as everybody sees it: what is shown is what was written down."""
     admin = services.admin()
     found = []
-    catalogue = Api(services.port("product"), admin)
+    catalogue = Api(services.port_of("product"), admin)
     for stock in product.stocks.values():
         shown = catalogue.get(f"/api/products/{stock.product_id}/stock").json
         wanted = {"on_hand": stock.on_hand, "reserved": stock.reserved, "sold": stock.sold,
@@ -68,7 +69,7 @@ def public_api_agrees(services, product, order):
             found.append(Violation(1, f"{stock.product_id}: the books have {wanted}, "
                                       f"the API shows {shown}"))
     shown, after = {}, ""
-    api = Api(services.port("order"), admin)
+    api = Api(services.port_of("order"), admin)
     while True:
         page = api.get(f"/api/orders?limit=100{after}").json
         shown.update((item["id"], item["status"]) for item in page["items"])

@@ -68,7 +68,7 @@ class CrashPoint(unittest.TestCase):
         self.pass_an_order(services)
 
     def pass_an_order(self, services):
-        api = Api(services.port("order"), self.token)
+        api = Api(services.port_of("order"), self.token)
         key = new_key()
         order = expect(202, answered(lambda: api.place([(self.product, 1)], key), "an order"))
         self.accepted[key] = order["id"]

@@ -50,11 +50,11 @@ class Customers:
             self.finished.set()
 
     def _admin(self):
-        return Api(self._services.port("product"), self._admin_token)
+        return Api(self._services.port_of("product"), self._admin_token)
 
     def _shop(self, token):
         """One order, of one or two products, and perhaps its cancellation."""
-        api = Api(self._services.port("order"), token, timeout_s=10)
+        api = Api(self._services.port_of("order"), token, timeout_s=10)
         key, wait_s = new_key(), random.choice((0, 0, 2))
         lines = [(product, random.randint(1, 2))
                  for product in random.sample(self.products, random.choice((1, 2)))]

@@ -20,7 +20,8 @@ class Isolation(unittest.TestCase):
     def setUpClass(cls):
         cls.services = Services()
         cls.addClassCleanup(cls.services.close)
-        cls.not_held = expect(200, Api(cls.services.port("order")).get("/readyz"))["not_confined"]
+        ready = expect(200, Api(cls.services.port_of("order")).get("/readyz"))
+        cls.not_held = ready["not_confined"]
 
     def needs(self, wall):
         """Skips, by its name, what this kernel cannot hold."""
@@ -74,7 +75,7 @@ class Isolation(unittest.TestCase):
         self.needs("TCP ports")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             undeclared = listener.getsockname()[1]
-            ports = {name: self.services.port(name) for name in NAMES}
+            ports = {name: self.services.port_of(name) for name in NAMES}
             self.assertEqual(
                 self.tried("order", [f"connect:{ports['product']}", f"connect:{ports['user']}",
                                      f"connect:{undeclared}"]),

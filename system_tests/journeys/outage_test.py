@@ -27,9 +27,12 @@ class Outage(Journey):
         return product
 
     def copies_products(self):
-        view = json.loads(self.shop.command("order", "parked"))
+        """One of its instances does."""
+        views = [json.loads(self.shop.command(name, "parked"))
+                 for name in self.shop.instances("order")]
         return any(consumer["name"] == "product_replica@product" and consumer["lag"] == 0
-                   and consumer["state"] == "running" for consumer in view["consumers"])
+                   and consumer["state"] == "running"
+                   for view in views for consumer in view["consumers"])
 
     def assert_prompt(self, request):
         """The answers of some requests, the fastest of which came within the promised time."""

@@ -8,7 +8,7 @@ import unittest
 
 from system_tests.checker.rest import books_at_rest
 from system_tests.running.api import Api, expect, new_key
-from system_tests.running.services import Services
+from system_tests.running.services import Services, answered
 from system_tests.running.whole_shop import make_product
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -18,8 +18,8 @@ class Trace(unittest.TestCase):
     def setUp(self):
         self.services = Services()
         self.addCleanup(self.services.close)
-        self.admin = Api(self.services.port("product"), self.services.admin())
-        self.customer = Api(self.services.port("order"), self.services.customer())
+        self.admin = Api(self.services.port_of("product"), self.services.admin())
+        self.customer = Api(self.services.port_of("order"), self.services.customer())
         self.product = make_product(self.admin, 100)["id"]
 
     def events(self, service):
@@ -31,10 +31,11 @@ class Trace(unittest.TestCase):
         return [(event["type"], event.get("traceparent", "")) for event in events]
 
     def place(self, **headers):
-        return expect(201, self.customer.post(
+        key = new_key()
+        return expect(201, answered(lambda: self.customer.post(
             "/api/orders", {"lines": [{"product_id": self.product, "quantity": 1}],
                             "delivery_address": "1 Long Lane"},
-            headers={"Idempotency-Key": new_key(), "Prefer": "wait=20", **headers}))["id"]
+            headers={"Idempotency-Key": key, "Prefer": "wait=20", **headers}), "an order"))["id"]
 
     def test_one_trace_runs_from_the_request_through_command_reply_and_what_follows(self):
         order = self.place(traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")

@@ -4,7 +4,7 @@
 import random
 import socket
 
-OF_A_SHOP = 5  # gateway, services, PostgreSQL
+OF_A_SHOP = 7  # gateway, services, PostgreSQL, second instances
 
 
 def first_of_free_ports(count=OF_A_SHOP):

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections import Counter
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -53,7 +54,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(said)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = answer
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 
     def log_message(self, *_):
         pass
@@ -76,13 +77,16 @@ class Service:
         self.server.server_close()
 
 
-class GatewayTest(unittest.TestCase):
+class Gateway(unittest.TestCase):
+    profile = "local"
+
     @classmethod
     def setUpClass(cls):
         scratch = tempfile.TemporaryDirectory(prefix="freehold-gateway-")
         cls.addClassCleanup(scratch.cleanup)
         cls.layout = topology.read()
-        cls.place = topology.Place(Path(scratch.name), Path("/build"), first_of_free_ports())
+        cls.place = topology.Place(Path(scratch.name), Path("/build"), first_of_free_ports(),
+                                   cls.profile)
         cls.place.logs.mkdir()
         topology.generate(cls.layout, cls.place)
         nginx = subprocess.Popen(
@@ -123,6 +127,8 @@ class GatewayTest(unittest.TestCase):
         self.assertEqual(problem["status"], status)
         self.assertTrue(problem["title"])
 
+
+class OneInstance(Gateway):
     def test_each_path_goes_to_its_owner_as_it_came(self):
         for service in self.layout.services:
             self.service(service.name)
@@ -246,6 +252,57 @@ class GatewayTest(unittest.TestCase):
                                     "service_unavailable")
                 self.assertEqual(user.server.requests, [method])
                 self.doCleanups()
+
+
+class SeveralInstances(Gateway):
+    profile = "scale"
+    asked = 40
+
+    def answers(self, method, path, headers=None):
+        """How often which instance answered."""
+        answered = Counter()
+        for _ in range(self.asked):
+            answer, said = self.ask(method, path, b"{}", headers)
+            self.assertEqual(answer.status, 200, said)
+            answered[said["service"]] += 1
+        return answered
+
+    def test_requests_are_shared_out(self):
+        self.service("order")
+        self.service("order-2")
+        answered = self.answers("GET", "/api/orders")
+        self.assertGreater(min(answered["order"], answered["order-2"]), self.asked // 4, answered)
+
+    def test_an_instance_that_is_away_costs_no_request_whatever_it_asks(self):
+        for there in ("order", "order-2"):
+            self.service(there)
+            for method in ("GET", "POST", "PATCH"):
+                with self.subTest(method, there=there):
+                    self.assertEqual(self.answers(method, "/api/orders/1"), {there: self.asked})
+            self.doCleanups()
+
+    def test_an_instance_that_returns_is_asked_again(self):
+        self.service("order")
+        self.answers("GET", "/api/orders")
+        self.service("order-2")
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while not self.answers("GET", "/api/orders")["order-2"]:
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_what_may_have_had_an_effect_is_not_sent_to_another_instance(self):
+        for method in ("POST", "PATCH", "DELETE", "PUT"):
+            with self.subTest(method):
+                instances = [self.service(name, breaks_off=1) for name in ("order", "order-2")]
+                self.assert_problem(self.ask(method, "/api/orders/1/cancellation", b"{}",
+                                             {"Idempotency-Key": "k"}), 503, "service_unavailable")
+                self.assertEqual(sum((each.server.requests for each in instances), []), [method])
+                self.doCleanups()
+
+    def test_what_its_key_makes_single_is_sent_to_another_instance(self):
+        first, second = (self.service(name, breaks_off=1) for name in ("order", "order-2"))
+        answer, said = self.ask("POST", "/api/orders", b"{}", {"Idempotency-Key": "k"})
+        self.assertEqual(answer.status, 200, said)
+        self.assertEqual(len(first.server.requests + second.server.requests), 3)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Generated(unittest.TestCase):
 
     def test_a_service_knows_its_declared_peers_and_no_others(self):
         self.assertEqual(self.service("product")["peers"],
-                         {"order": "127.0.0.1:9002", "user": "127.0.0.1:9003"})
+                         {"order": ["127.0.0.1:9002"], "user": ["127.0.0.1:9003"]})
         self.assertEqual(self.service("product")["callers"], ["order"])
         self.assertEqual(self.service("user")["peers"], {})
 
@@ -117,17 +117,36 @@ class Scale(unittest.TestCase):
         programs = {section.removeprefix("program:"): self.made[section]
                     for section in self.made.sections() if section.startswith("program:")}
         self.assertEqual(sorted(programs, key=lambda name: int(programs[name]["priority"])),
-                         ["postgres", "product", "order", "user", "gateway"])
-        self.assertEqual({name: program["autostart"] for name, program in programs.items()},
-                         {"postgres": "true", "product": "false", "order": "false",
-                          "user": "false", "gateway": "false"})
+                         ["postgres", "product", "product-2", "order", "order-2", "user",
+                          "gateway"])
+        self.assertEqual({name for name, program in programs.items()
+                          if program["autostart"] == "true"}, {"postgres"})
         self.assertEqual(programs["postgres"]["stopsignal"], "INT")
+
+    def test_instances_of_a_service_differ_in_their_port_and_in_whom_they_ask_first(self):
+        self.generate()
+        first, second = self.service("product"), self.service("product-2")
+        self.assertEqual((first.pop("port"), second.pop("port")), (9001, 9005))
+        self.assertEqual(first["peers"].pop("order"), ["127.0.0.1:9002", "127.0.0.1:9006"])
+        self.assertEqual(second["peers"].pop("order"), ["127.0.0.1:9006", "127.0.0.1:9002"])
+        self.assertEqual(first, second)
+        self.assertEqual(shlex.split(self.made["program:product-2"]["command"])[-3:], [
+            "/build/shop/product/product", "--config",
+            str(self.place.run / "product-2.toml")])
+
+    def test_the_gateway_speaks_to_all_instances(self):
+        self.generate()
+        made = (self.place.run / "nginx/nginx.conf").read_text()
+        self.assertRegex(made, "upstream order { server 127.0.0.1:9002 .*"
+                               "server 127.0.0.1:9006 .*keepalive")
+        self.assertIn("upstream user { server 127.0.0.1:9003 max_fails=0; keepalive", made)
 
     def test_a_server_that_is_there_is_used_as_it_is(self):
         url = "postgresql://order_application@10.0.0.1/order?passfile=/p"
         self.generate({"order": url})
         self.assertEqual(self.service("order")["database-url"], url)
         self.assertNotIn("migrator-url", self.service("order"))
+        self.assertEqual(self.service("order-2")["database-url"], url)
         self.assertIn("9004", self.service("user")["database-url"])
 
     def test_without_a_service_on_it_there_is_no_cluster(self):

@@ -10,7 +10,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from system_tests.running.api import expect, new_key
+from system_tests.running.api import Api, expect, new_key
 from system_tests.running.private_cluster import deployed, roles
 from system_tests.running.services import answered
 from system_tests.running.waiting import until
@@ -58,7 +58,7 @@ class Scale(unittest.TestCase):
     def test_a_service_connects_to_its_server_and_not_to_what_it_does_not_declare(self):
         expect(200, self.admin.get("/api/orders"))
         port, other = self.cluster.port, self.shop.port
-        self.shop.stop_service("order")
+        self.shop.stop_instance("order")
         try:
             confined = subprocess.Popen(
                 self.program("order"), stdout=subprocess.PIPE, text=True,
@@ -76,7 +76,7 @@ class Scale(unittest.TestCase):
             confined.wait(ENDS_WITHIN_S)
             confined.stdout.close()
         finally:
-            self.shop.start_service("order")
+            self.shop.start_instance("order")
         self.assertEqual(outcomes, {
             f"connect:{port}": "done", f"connect:{other}": "EACCES",
             f"read:{self.password('order', 'application')}": "done",
@@ -147,8 +147,18 @@ class Scale(unittest.TestCase):
         self.assertIn('"set_aside":[]', self.shop.command("order", "parked"))
         self.assertIn("ready for a rollout", self.shop.command("order", "check"))
 
-    def test_a_second_instance_on_one_database_is_refused(self):
-        self.assertIn("another instance of this service runs", self.refused("order", "--port=0"))
+    def test_each_instance_serves_and_is_measured_by_itself(self):
+        instances = self.shop.instances()
+        self.assertEqual(instances, ["product", "product-2", "order", "order-2", "user"])
+        for _ in range(4):  # they take turns
+            expect(200, self.customer.get("/api/orders"))
+        for instance in instances:
+            api = Api(self.shop.port_of(instance))
+            self.assertEqual(expect(200, api.get("/readyz"))["status"], "ready")
+            measured = api.get("/metrics").text
+            if instance.startswith("order"):
+                self.assertIn('freehold_http_answers_total{method="GET",route="/api/orders",'
+                              'status="200"}', measured)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Arena:
 
     def __init__(self, services, admin_token, races):
         self._services, self._races = services, races
-        self._admin = Api(services.port("product"), admin_token)
+        self._admin = Api(services.port_of("product"), admin_token)
         self.product = make_product(self._admin, 0)["id"]
         self._line_up = threading.Barrier(2, self._deliver)
         self._tokens = [services.customer() for _ in range(2)]
@@ -34,7 +34,7 @@ class Arena:
                                      {"delta": 1, "reason": "the last one"}))
 
     def _run(self, token):
-        api = Api(self._services.port("order"), token)
+        api = Api(self._services.port_of("order"), token)
         try:
             for race in range(self._races):
                 self._line_up.wait(DONE_WITHIN_S)

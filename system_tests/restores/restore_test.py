@@ -25,8 +25,8 @@ class Restore(unittest.TestCase):
     def setUp(self):
         self.services = Services(profile=PROFILE)
         self.addCleanup(self.services.close)
-        self.admin = Api(self.services.port("product"), self.services.admin())
-        self.customer = Api(self.services.port("order"), self.services.customer())
+        self.admin = Api(self.services.port_of("product"), self.services.admin())
+        self.customer = Api(self.services.port_of("order"), self.services.customer())
         self.product = make_product(self.admin, 100)["id"]
         self.confirmed_order()
 
@@ -103,7 +103,7 @@ class Restore(unittest.TestCase):
 
     def test_the_reader_of_erasures_notices_a_restored_sender(self):
         backup = self.services.backup("user")
-        expect(204, Api(self.services.port("user"), self.services.customer())
+        expect(204, Api(self.services.port_of("user"), self.services.customer())
                .delete("/api/users/me"))
         until(lambda: self.consumers("order")["forget_customer@user"]["lag"] == 0,
               "the erasure has been read")

@@ -20,15 +20,16 @@ from system_tests.running.whole_shop import BUILD, REPOSITORY, is_ready
 sys.path.insert(0, str(REPOSITORY / "deploy/local"))
 import topology  # noqa: E402
 
-NAMES = ("user", "product", "order")
+NAMES = ("user", "product", "order")  # their services
 STOPPED_WITHIN_S = 30
 
 
 class Services:
     """All three run when the constructor returns, in the profile `scale` with a server of their
-    own. close() ends them and removes their data."""
+    own; with `several`, each instance of them that the topology has. close() ends them and removes
+    their data. A name is that of a service, which is its first instance, or of another one."""
 
-    def __init__(self, environment=None, profile="local"):
+    def __init__(self, environment=None, profile="local", several=False):
         self._scratch = tempfile.TemporaryDirectory(prefix="freehold-system-")
         os.chmod(self._scratch.name, 0o711)  # as root, PostgreSQL runs as another user
         self._place = topology.Place(Path(self._scratch.name), BUILD, first_of_free_ports(),
@@ -36,6 +37,8 @@ class Services:
         self._layout = topology.read()
         self.cluster = None  # of the profile `scale`
         self._environment = {**os.environ, **(environment or {})}
+        self.profile = profile
+        self._several = several
         self._processes = {}
         self._backups = 0
         self._place.logs.mkdir()
@@ -44,10 +47,13 @@ class Services:
             if profile == "scale":
                 self.cluster = PrivateCluster(self._place.postgres,
                                               self._layout.port(self._place, "postgres"))
-            for name in NAMES:
-                self.start(name)
-            for name in NAMES:
-                self.until_ready(name)
+            first = [each.name for each in self._instances() if each.number == 1]
+            more = [each.name for each in self._instances() if each.number > 1] if several else []
+            for together in (first, more):  # the first makes the schema and the service's key
+                for name in together:
+                    self.start(name)
+                for name in together:
+                    self.until_ready(name)
         except BaseException:
             self.close()
             raise
@@ -58,6 +64,9 @@ class Services:
         if self.cluster:
             self.cluster.close()
         self._scratch.cleanup()
+
+    def _instances(self, service=None):
+        return self._layout.instances(self._place, service)
 
     # ---- processes
 
@@ -73,7 +82,7 @@ class Services:
             code = self._processes[name].poll()
             if code is not None:
                 raise AssertionError(f"{name} ended with {code}:\n{self.log(name).read_text()}")
-            return is_ready(self.port(name))
+            return is_ready(self.port_of(name))
         until(ready, f"{name} is ready")
 
     def kill(self, name):
@@ -81,6 +90,13 @@ class Services:
 
     def stop(self, name):
         self._end(name, signal.SIGTERM)
+
+    def pause(self, name):
+        """Stops the process as it is; resume() lets it go on."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name):
+        self._processes[name].send_signal(signal.SIGCONT)
 
     def _end(self, name, number):
         process = self._processes.pop(name)
@@ -95,17 +111,26 @@ class Services:
 
     # ---- what a person has: ports, records, commands, backups
 
-    def port(self, name):
+    def port_of(self, name):
         return self._layout.port(self._place, name)
 
+    def ports(self, service):
+        """Of its instances, whether they run now or not."""
+        return [self.port_of(each.name) for each in self._instances(service)
+                if each.number == 1 or self._several]
+
     def data(self, name):
-        return self._place.data / name
+        return self._place.data / self._service(name)
 
     def log(self, name):
         return self._place.logs / f"{name}.log"
 
+    def _service(self, name):
+        return next(each.service.name for each in self._instances() if each.name == name)
+
     def _program(self, name, *words):
-        return [self._place.program(name), "--config", self._place.configuration(name), *words]
+        return [self._place.program(self._service(name)), "--config",
+                self._place.configuration(name), *words]
 
     def command(self, name, *words):
         """An operator command's output; AssertionError if it does not succeed."""
@@ -152,7 +177,7 @@ class Services:
 
     def metric(self, name, sample):
         """The value of one sample, as `freehold_sagas{status="running"}`."""
-        for line in Api(self.port(name)).get("/metrics").text.splitlines():
+        for line in Api(self.port_of(name)).get("/metrics").text.splitlines():
             if line.startswith(sample + " "):
                 return float(line.rpartition(" ")[2])
         raise AssertionError(f"{name} has no metric {sample}")
@@ -171,11 +196,11 @@ class Services:
 
     def _registered(self):
         email = new_email()
-        expect(201, Api(self.port("user")).register(email))
+        expect(201, Api(self.port_of("user")).register(email))
         return email
 
     def _log_in(self, email):
-        return expect(201, Api(self.port("user")).log_in(email))["access_token"]
+        return expect(201, Api(self.port_of("user")).log_in(email))["access_token"]
 
 
 def answered(ask, what):

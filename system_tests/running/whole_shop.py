@@ -10,13 +10,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from system_tests.checker.rows import rows_of_server
 from system_tests.local.free_ports import first_of_free_ports
 from system_tests.running.api import Api, Unanswered, expect, new_key
 from system_tests.running.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(REPOSITORY / "deploy/local"))
 sys.path.insert(0, str(REPOSITORY / "deploy/postgres"))
 import cluster as deployed  # noqa: E402
+import topology  # noqa: E402
 
 BUILD = Path(os.environ.get("FREEHOLD_BUILD", REPOSITORY / "build/test"))
 ERASE_WITHIN_S = 2  # in place of half an hour
@@ -54,9 +57,16 @@ class WholeShop:
         self._process.stdout.close()
         self._scratch.cleanup()
 
-    def port_of(self, service):
-        return self.port + {"gateway": 0, "product": 1, "order": 2, "user": 3,
-                            "postgres": 4}[service]
+    def port_of(self, name):
+        """Of `gateway`, `postgres` or an instance of a service."""
+        return topology.read().port(self._place(), name)
+
+    def instances(self, service=None):
+        """The names of a service's instances, or of all."""
+        return [each.name for each in topology.read().instances(self._place(), service)]
+
+    def _place(self):
+        return topology.Place(self.data, BUILD, self.port, self.profile)
 
     def log_in(self, role):
         """One of the demo's people, `admin` or `customer`, logged in at the gateway."""
@@ -65,20 +75,41 @@ class WholeShop:
         expect(201, api.log_in(account["email"], account["password"]))
         return api
 
+    # ---- for the checker: each service by itself, as Services has it
+
+    def admin(self):
+        return self.log_in("admin").token
+
+    def rows(self, service, queries):
+        """In the profile `scale`."""
+        return rows_of_server(self.cluster().server(), service, queries)
+
+    # ---- what an operator does
+
     def stop_service(self, name):
-        self._supervisorctl("stop", name)
+        """All its instances."""
+        for instance in self.instances(name):
+            self.stop_instance(instance)
 
     def start_service(self, name):
+        for instance in self.instances(name):
+            self.start_instance(instance)
+
+    def stop_instance(self, name):
+        self._supervisorctl("stop", name)
+
+    def start_instance(self, name):
         self._supervisorctl("start", name)
         until(lambda: is_ready(self.port_of(name)), f"{name} is ready again", READY_WITHIN_S)
 
-    def command(self, service, *words):
-        """Runs one operator command of a service, as a person would; its output."""
+    def command(self, instance, *words):
+        """Runs one operator command of a service's instance, as a person would; its output."""
+        service = instance.partition("-")[0]
         done = subprocess.run(
-            [BUILD / "shop" / service / service, "--config", self.data / f"run/{service}.toml",
+            [BUILD / "shop" / service / service, "--config", self.data / f"run/{instance}.toml",
              *words], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise AssertionError(f"{service} {words}: {done.stdout}{done.stderr}")
+            raise AssertionError(f"{instance} {words}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def change(self, service, statement):
