@@ -111,8 +111,14 @@ Result<> Service::Parts::start() {
   options.owner = instance;
   for (Consumer& consumer : consumers) {
     HttpFeed& feed = *neighbour(consumer.source()).feed;
+    ConsumerOptions of_source = options;
+    // An instance of the source that says nothing is left for the next one, in the same 5 s.
+    if (configuration.peers.at(consumer.source()).size() > 1) {
+      of_source.poll_timeout = std::chrono::seconds{2};
+      of_source.answer_timeout = std::chrono::seconds{3};
+    }
     loops.push_back(std::make_unique<ConsumerLoop>(*database, feed, std::move(consumer),
-                                                   io.get_executor(), options));
+                                                   io.get_executor(), of_source));
     loops.back()->start();
     if (replicas->wants_rebuild(loops.back()->consumer().cursor_name()))
       boost::asio::co_spawn(io, rebuild(loops.back().get()), must_not_fail);

@@ -12,6 +12,7 @@ from system_tests.running.whole_shop import make_product
 
 PRODUCTS = 8
 STOCK = 150  # of each, at first; so that some orders find none
+ANSWERED_WITHIN_S = 10
 
 
 class Customers:
@@ -53,18 +54,21 @@ class Customers:
         return Api(self._services.port_of("product"), self._admin_token)
 
     def _shop(self, token):
-        """One order, of one or two products, and perhaps its cancellation."""
-        api = Api(self._services.port_of("order"), token, timeout_s=10)
+        """One order, of one or two products, and perhaps its cancellation; each try goes to any
+        instance."""
+        apis = [Api(port, token, timeout_s=ANSWERED_WITHIN_S)
+                for port in self._services.ports("order")]
         key, wait_s = new_key(), random.choice((0, 0, 2))
         lines = [(product, random.randint(1, 2))
                  for product in random.sample(self.products, random.choice((1, 2)))]
-        placed = answered(lambda: api.place(lines, key, wait_s), "an order")
+        placed = answered(lambda: random.choice(apis).place(lines, key, wait_s), "an order")
         self.answers[placed.status] += 1
         if placed.status not in (201, 202):
             raise AssertionError(f"an order was answered with {placed}")
         self.accepted[key] = placed.json["id"]
         if random.random() < 0.4:
-            answer = answered(lambda: api.cancel(placed.json["id"]), "a cancellation")
+            answer = answered(lambda: random.choice(apis).cancel(placed.json["id"]),
+                              "a cancellation")
             self.answers[f"cancellation {answer.status}"] += 1
             if answer.status not in (202, 409):
                 raise AssertionError(f"a cancellation was answered with {answer}")

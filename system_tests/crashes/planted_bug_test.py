@@ -17,6 +17,10 @@ class PlantedBug(unittest.TestCase):
     def test_a_cursor_that_is_committed_after_its_effects_breaks_invariant_3(self):
         self.assert_caught("consumer.cursor_behind_effects", 3, victims=["product"])
 
+    def test_the_same_is_seen_where_a_server_keeps_the_data(self):
+        self.assert_caught("consumer.cursor_behind_effects", 3, victims=["product"],
+                           profile="scale")
+
     def test_a_reply_that_is_lost_breaks_invariant_2(self):
         self.assert_caught("commands.reply_lost:20", 2, victims=[])
 

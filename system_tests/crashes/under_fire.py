@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Customers shop while each service in turn is killed and started again; then all is checked."""
+"""Customers shop while each service in turn is killed and started again; then all is checked.
+
+A victim is an instance; or `postgres`, the server's first process; or `paused <instance>`, who is
+stopped for longer than its leases last, and then goes on as if nothing had happened."""
 
 import itertools
 import random
@@ -9,8 +12,10 @@ from dataclasses import dataclass, field
 from system_tests.checker.rest import check_at_rest
 from system_tests.crashes.customers import Customers
 from system_tests.running.services import NAMES, Services
+from system_tests.running.waiting import LONG
 
 PAUSES_S = (0.3, 1.5)  # between a service's return and the next kill
+STOPPED_FOR_S = 30 if LONG else 5  # a lease lasts 3 s
 
 
 @dataclass
@@ -25,9 +30,11 @@ class Outcome:
         return {violation.invariant for violation in self.violations}
 
 
-def shop_under_fire(seconds, customers=16, victims=NAMES, planted_bug=None, rest_within_s=60):
+def shop_under_fire(seconds, customers=16, victims=NAMES, planted_bug=None, rest_within_s=60,
+                    profile="local"):
     """Runs all of it, for so many seconds. The services have the planted bug, if one is named."""
-    services = Services({"FREEHOLD_PLANTED_BUG": planted_bug} if planted_bug else {})
+    services = Services({"FREEHOLD_PLANTED_BUG": planted_bug} if planted_bug else {}, profile,
+                        several=profile == "scale")
     try:
         shopping = Customers(services, customers)
         shopping.start()
@@ -41,17 +48,33 @@ def shop_under_fire(seconds, customers=16, victims=NAMES, planted_bug=None, rest
         services.close()
 
 
+def _hit(services, victim, finished):
+    if victim == "postgres":
+        services.cluster.kill()
+        return
+    what, _, name = victim.rpartition(" ")
+    if what == "paused":
+        services.pause(name)
+        finished.wait(STOPPED_FOR_S)
+        services.resume(name)
+    else:
+        services.kill(name)
+        services.start(name)
+    services.until_ready(name)
+
+
 def _fire(services, victims, seconds, finished):
-    """Kills the victims in turn until the time is over, and returns how often each was killed."""
+    """Hits the victims in turn, each once at least, until the time is over, and returns how often
+    each was hit."""
     kills = dict.fromkeys(victims, 0)
     end = time.monotonic() + seconds
     if not victims:
         finished.wait(seconds)
     for victim in itertools.cycle(victims):
-        if finished.wait(random.uniform(*PAUSES_S)) or time.monotonic() > end:
+        if finished.wait(random.uniform(*PAUSES_S)):
             break
-        services.kill(victim)
-        services.start(victim)
-        services.until_ready(victim)
+        if time.monotonic() > end and min(kills.values()) > 0:
+            break
+        _hit(services, victim, finished)
         kills[victim] += 1
     return kills
