@@ -279,6 +279,8 @@ class Books {
   virtual std::optional<SagaRecord> saga(std::string_view id) = 0;
   // The same for who will save it: nobody else changes it before this transaction ends.
   virtual std::optional<SagaRecord> lock_saga(std::string_view id) = 0;
+  // Says that it will be asked; see SqlTransaction::foresee.
+  virtual void foresee_lock_saga(std::string_view id) { (void)id; }
   // Replaces status, why, journal and timer of a saga that is there and not final. A final one has
   // no timer and may be forgotten later.
   virtual void save_saga(const SagaRecord& saga) = 0;

@@ -3,15 +3,19 @@
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "freehold/base/run_on.h"
 
 namespace freehold {
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): those that listen keep it
 void Database::on_appended_elsewhere(std::function<void()> listener) {
   (void)listener;
+}
+
+void Database::submit_read(Read read) {
+  const Result<> done = read_now(std::move(read.body));
+  read.done(done, nullptr);
 }
 
 }  // namespace freehold
@@ -36,15 +40,24 @@ void submit_for(Handler handler, Database& database, Submission how, Body body) 
                                    .hold = std::move(how.hold)});
 }
 
-Task<Result<>> read_here(Database* database, std::move_only_function<void(SqlTransaction&)> body) {
-  co_return database->read_now(std::move(body));
-}
-
 }  // namespace
 
-Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor where,
+Task<Result<>> read_elsewhere(Database* database,
                               std::move_only_function<void(SqlTransaction&)> body) {
-  return run_on(std::move(where), read_here(database, std::move(body)));
+  const auto initiate = [database](auto handler, auto submitted) {
+    const auto executor = boost::asio::get_associated_executor(handler);
+    auto done = [handler = std::move(handler), executor](Result<> outcome,
+                                                         std::exception_ptr thrown) mutable {
+      boost::asio::dispatch(executor, [handler = std::move(handler), outcome = std::move(outcome),
+                                       thrown = std::move(thrown)]() mutable {
+        std::move(handler)(std::move(thrown), std::move(outcome));
+      });
+    };
+    database->submit_read({std::move(submitted), std::move(done)});
+  };
+  co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
+                                                 void(std::exception_ptr, Result<>)>(
+      initiate, boost::asio::use_awaitable, std::move(body));
 }
 
 Task<Result<>> run_in_lane(Database* database, Submission how, Body body) {

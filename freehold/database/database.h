@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <concepts>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -109,8 +110,16 @@ class Database {
   // How many of the queue's places are taken, 0 … 1: what admission looks at.
   virtual double load() const = 0;
 
-  // Where reads run that wait for a server; null: on the thread that asks for them.
-  virtual const boost::asio::any_io_executor* reads_elsewhere() const { return nullptr; }
+  // Of a database whose reads wait for a server: `read.body` runs on another thread, as read_now's
+  // does, perhaps more than once, perhaps on one snapshot with others that wait; then `read.done`,
+  // there. Callable from any thread.
+  struct Read {
+    std::move_only_function<void(SqlTransaction&)> body;
+    // What read_now would have returned, or thrown.
+    std::move_only_function<void(Result<>, std::exception_ptr)> done;
+  };
+  virtual bool reads_elsewhere() const { return false; }
+  virtual void submit_read(Read read);
 
  private:
   template <class Body>

@@ -213,7 +213,8 @@ std::vector<Lane::Entry> Lane::take_batch() {
 void Lane::run(Entries batch) {
   using enum LaneTransaction::Savepoints;
   was_left_ = true;
-  Run run = run_through_losses(batch, batch.size() == 1 ? real : none);
+  const bool is_careful = batch.size() == 1 && transaction_.has_cheap_savepoints();
+  Run run = run_through_losses(batch, is_careful ? real : none);
   if (run != Run::ended) ++statistics_.reruns;
   if (run == Run::again_with_savepoints) run = run_through_losses(batch, real);
   if (run == Run::again_one_by_one)
@@ -267,6 +268,8 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
     has_begun = true;
     hold_answers(batch);
     lock_rows(batch);
+    transaction_.look_ahead(batch.size(),
+                            [&](std::size_t i) { (void)batch[i].job.body(transaction_); });
     for (Entry& entry : batch) run_body(entry);
     commit();
     return Run::ended;
@@ -280,7 +283,7 @@ Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoin
   if (failed && failed->is(errors::commit_unknown)) return end_unknown(batch);
   undo();
   if (!failed) return Run::again_with_savepoints;
-  return end_failed(batch, *failed, has_begun);
+  return end_failed(batch, *failed, has_begun, savepoints == LaneTransaction::Savepoints::real);
 }
 
 // All keys of the batch at once, before anything else is locked: so two lanes never wait for one
@@ -293,12 +296,13 @@ void Lane::hold_answers(Entries batch) {
   if (!holds.empty()) transaction_.books().hold_answers(holds);
 }
 
-Lane::Run Lane::end_failed(Entries batch, const Error& failed, bool has_begun) {
+Lane::Run Lane::end_failed(Entries batch, const Error& failed, bool has_begun,
+                           bool had_savepoints) {
   if (transaction_.can_run_again() || !has_begun) {
     for (Entry& entry : batch) entry.outcome = failed;
     return has_begun ? Run::again_as_it_was : Run::ended;
   }
-  if (batch.size() > 1) return Run::again_one_by_one;
+  if (batch.size() > 1 || !had_savepoints) return Run::again_one_by_one;
   if (batch.front().outcome) batch.front().outcome = failed;  // else the body has said why itself
   return Run::ended;
 }
@@ -374,6 +378,7 @@ void Lane::check_open() {
 }
 
 void Lane::commit() {
+  transaction_.end_bodies();
   const bool has_events = !transaction_.appended().empty();
   if (has_events) transaction_.books().seal(transaction_.appended());
   FREEHOLD_CRASH_POINT("lane.after_seal");

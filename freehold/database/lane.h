@@ -43,6 +43,8 @@ class LaneTransaction : public SqlTransaction {
   virtual bool has_rivals() const { return false; }
   virtual void lock(const RowLocks& locks) { (void)locks; }
   virtual bool is_open() const = 0;  // false after begin(): an error has undone all of it
+  // After the last body, before the log is sealed: what was assumed of their changes is found out.
+  virtual void end_bodies() {}
   // Durable when it returns. Throws DatabaseFault: commit_unknown, or any other code when nothing
   // was committed.
   virtual void commit() = 0;
@@ -58,6 +60,8 @@ class LaneTransaction : public SqlTransaction {
   // Of these, whether it was undone for the sake of another lane's.
   virtual bool lost_a_race() const { return false; }
   virtual void roll_back() = 0;  // also when nothing is open
+  // Whether one job alone had better have them at once than be run again with them, if need be.
+  virtual bool has_cheap_savepoints() const { return true; }
   // Between two transactions, nothing being open: upkeep that needs the only writer at rest.
   virtual void rest() {}
 
@@ -159,7 +163,7 @@ class Lane {
   void note_committed(bool has_events);
   void take_committed();
   void undo();
-  Run end_failed(Entries batch, const Error& failed, bool has_begun);
+  Run end_failed(Entries batch, const Error& failed, bool has_begun, bool had_savepoints);
   Run end_unknown(Entries batch);
   bool settle();
   void leave_unknown(Entries batch);

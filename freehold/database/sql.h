@@ -21,10 +21,15 @@ namespace freehold::sql {
 
 enum class Dialect { sqlite, postgres };
 
+// What a driver may know of a statement, so that those of many bodies travel together: see by_key,
+// estimate and lock.
+enum class Reach { anything, key, estimate, lock, apart };
+
 // One text for every database, or one for each where the dialects differ.
 struct Dialects {
   std::string_view sqlite;
   std::string_view postgres;
+  Reach reach = Reach::anything;
 
   constexpr std::string_view in(Dialect dialect) const {
     return dialect == Dialect::sqlite ? sqlite : postgres;
@@ -49,6 +54,36 @@ consteval Dialects locking(std::string_view text) {
   const std::size_t end = text.rfind(" for update");
   if (end == std::string_view::npos) throw "the text of a locking query ends in `for update`";
   return {.sqlite = text.substr(0, end), .postgres = text};
+}
+
+// Promises of a query that what it reads are rows whose key is $1, its only parameter; of a change
+// that all it changes are such rows, and that it does not matter before or after which other rows
+// of other keys it does so (no trigger, no foreign key). So what was read of a key holds until this
+// transaction changes something of that key, or something that promises nothing. Keys of different
+// tables may be equal: that costs a read.
+consteval Dialects by_key(Dialects texts) {
+  texts.reach = Reach::key;
+  return texts;
+}
+consteval Dialects by_key(const char* text) {
+  return by_key(Dialects{text, text});
+}
+
+// Promises of a query with one parameter that a body may do with what its rows were a while ago,
+// before it or its neighbours in the batch changed them: because the change that it decides is
+// guarded (SqlTransaction::require).
+consteval Dialects estimate(const char* text) {
+  return {text, text, Reach::estimate};
+}
+
+// Promises of a change that nothing which it changes is read by key.
+consteval Dialects apart(const char* text) {
+  return {text, text, Reach::apart};
+}
+
+// Promises that all a change does is to take a lock for $1 until the transaction ends.
+consteval Dialects lock_by_key(const char* text) {
+  return {text, text, Reach::lock};
 }
 
 namespace internal {

@@ -31,10 +31,9 @@ constexpr sql::Query<std::int64_t()> newest_sequence{
     "select coalesce(max(sequence), 0) as newest from freehold_answer"};
 constexpr sql::Change<void(std::int64_t, std::string_view, std::string_view, std::int64_t, int,
                            std::string_view, std::string_view, Time)>
-    insert_answer{
-        "insert into freehold_answer "
-        "(sequence, scope, key, request_hash, status, body, location, at) "
-        "values ($1, $2, $3, $4, $5, $6, $7, $8)"};
+    insert_answer{sql::by_key("insert into freehold_answer "
+                              "(sequence, scope, key, request_hash, status, body, location, at) "
+                              "values ($1, $2, $3, $4, $5, $6, $7, $8)")};
 struct KeyRow {
   std::int64_t sequence;
   std::string scope;
@@ -48,9 +47,9 @@ constexpr sql::Query<KeyRow(std::int64_t, std::int64_t)> keys_after{
 constexpr sql::Query<AnswerRow(std::int64_t)> answer_of{
     "select sequence, scope, key, request_hash, status, body, location, at from freehold_answer "
     "where sequence = $1"};
-constexpr sql::Change<void(std::int64_t, std::int64_t)> delete_answers{
+constexpr sql::Change<void(std::int64_t, std::int64_t)> delete_answers{sql::apart(
     "delete from freehold_answer where sequence in (select sequence from freehold_answer "
-    "where sequence < $1 order by sequence limit $2)"};
+    "where sequence < $1 order by sequence limit $2)")};
 
 constexpr sql::Query<std::string(std::string_view)> document_of{
     "select text from freehold_document where name = $1"};

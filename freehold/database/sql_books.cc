@@ -150,6 +150,7 @@ create table if not exists freehold_answer (
 
 // Rows that every batch updates, in pages that have room for their versions, and those that died
 // are swept at once: behind one open snapshot such a row became 2.5 times slower within 20 s.
+// A saga's number is for SQLite, whose tables are in the order of one.
 // freehold_commit: (lane, batch) of commits, by which one whose answer was lost is found.
 // freehold_empty_answers: for the service's role, which may not truncate; where somebody looks at
 // the part for long (a dump does), it is not waited for.
@@ -161,6 +162,7 @@ create table if not exists freehold_commit (
   at bigint not null,
   primary key (lane, batch)) with (autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_scale_factor = 0);
+alter table freehold_saga drop column if exists number;
 alter table freehold_head set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 alter table freehold_cursor set (fillfactor = 10, autovacuum_vacuum_threshold = 100,

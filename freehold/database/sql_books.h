@@ -85,6 +85,7 @@ class SqlBooks : public Books {
   bool add_saga(const SagaRecord& saga) override;
   std::optional<SagaRecord> saga(std::string_view id) override;
   std::optional<SagaRecord> lock_saga(std::string_view id) override;
+  void foresee_lock_saga(std::string_view id) override;
   void save_saga(const SagaRecord& saga) override;
   std::vector<SagaRecord> sagas(SagaStatus status, std::string_view after_id,
                                 std::size_t sagas_max) override;

@@ -39,17 +39,17 @@ constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::in
 constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                            std::int64_t, std::int64_t)>
     move_cursor_of{
-        "update freehold_cursor set position = $5, stamp = $6 "
-        "where consumer = $1 and partition = $2 and position = $3 and stamp = $4 "
-        "and exists (select 1 from freehold_lease where name = $1 and epoch = $7)"};
+        sql::apart("update freehold_cursor set position = $5, stamp = $6 "
+                   "where consumer = $1 and partition = $2 and position = $3 and stamp = $4 "
+                   "and exists (select 1 from freehold_lease where name = $1 and epoch = $7)")};
 
 constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t, std::int64_t,
                            std::int64_t)>
     add_waypoint{
-        "insert into freehold_waypoint (consumer, partition, minute, position, stamp) "
-        "values ($1, $2, $3, $4, $5) on conflict do nothing"};
-constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t)> drop_waypoints{
-    "delete from freehold_waypoint where consumer = $1 and partition = $2 and minute <= $3"};
+        sql::apart("insert into freehold_waypoint (consumer, partition, minute, position, stamp) "
+                   "values ($1, $2, $3, $4, $5) on conflict do nothing")};
+constexpr sql::Change<void(std::string_view, std::int64_t, std::int64_t)> drop_waypoints{sql::apart(
+    "delete from freehold_waypoint where consumer = $1 and partition = $2 and minute <= $3")};
 constexpr sql::Query<IdRow(std::string_view, std::int64_t)> waypoints_of{
     "select position, stamp from freehold_waypoint where consumer = $1 and partition = $2 "
     "order by minute desc"};

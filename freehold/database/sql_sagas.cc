@@ -21,15 +21,15 @@ using Journal = std::vector<JournalEntry>;
 
 constexpr sql::Change<void(std::string_view, std::string_view, std::string_view, SagaStatus,
                            std::string_view, Time, Time, Journal, Time, std::string_view)>
-    insert_saga{
+    insert_saga{sql::by_key(
         "insert into freehold_saga (id, type, input, status, why, started, due, journal, ended, "
-        "trace_parent) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing"};
-constexpr sql::Query<SagaRecord(std::string_view)> saga_of{
+        "trace_parent) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing")};
+constexpr sql::Query<SagaRecord(std::string_view)> saga_of{sql::by_key(
     "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
-    "where id = $1"};
-constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{
+    "where id = $1")};
+constexpr sql::Query<SagaRecord(std::string_view)> locked_saga_of{sql::by_key(
     sql::locking("select id, type, input, status, why, started, due, journal, trace_parent "
-                 "from freehold_saga where id = $1 for update")};
+                 "from freehold_saga where id = $1 for update"))};
 constexpr sql::Query<SagaRecord(SagaStatus, std::string_view, std::int64_t)> live_sagas{
     "select id, type, input, status, why, started, due, journal, trace_parent from freehold_saga "
     "where status = $1 and ended = 0 and id > $2 order by id limit $3"};
@@ -42,10 +42,11 @@ constexpr sql::Query<std::int64_t(SagaStatus)> count_final{
     "select count(*) from freehold_saga where status = $1 and ended <> 0"};
 constexpr sql::Query<std::int64_t(Time)> count_ended{
     "select count(*) from freehold_saga where ended <> 0 and ended >= $1"};
+// `ended < 1`, for `ended = 0` would have PostgreSQL look through the index of all live sagas.
 constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time, Journal, Time)>
-    update_saga{
+    update_saga{sql::by_key(
         "update freehold_saga set status = $2, why = $3, due = $4, journal = $5, ended = $6 "
-        "where id = $1 and ended = 0"};
+        "where id = $1 and ended < 1")};
 
 constexpr sql::Query<std::string(Time, std::int64_t)> ids_due{
     "select id from freehold_saga where due <> 0 and due <= $1 order by due, id limit $2"};
@@ -53,9 +54,9 @@ constexpr sql::Query<Time()> first_timer{
     "select due from freehold_saga where due <> 0 order by due limit 1"};
 
 constexpr sql::Change<void(std::string_view, int, Time, std::string_view)> insert_late{
-    "insert into freehold_late (saga, step, number, noted, outcome) "
-    "select $1, $2, coalesce(max(number), 0) + 1, $3, $4 "
-    "from freehold_late where saga = $1 and step = $2"};
+    sql::apart("insert into freehold_late (saga, step, number, noted, outcome) "
+               "select $1, $2, coalesce(max(number), 0) + 1, $3, $4 "
+               "from freehold_late where saga = $1 and step = $2")};
 constexpr sql::Query<LateOutcome(std::string_view)> late_of{
     "select step, outcome from freehold_late where saga = $1 order by step, number"};
 
@@ -81,12 +82,16 @@ Time end_of(const SagaRecord& saga) {
 }  // namespace
 
 bool SqlBooks::add_saga(const SagaRecord& saga) {
-  return sql_.count(insert_saga, saga.id, saga.type, saga.input, saga.status, saga.why,
-                    saga.started, saga.due, saga.journal, end_of(saga), saga.trace_parent) == 1;
+  return sql_.changes_one(insert_saga, saga.id, saga.type, saga.input, saga.status, saga.why,
+                          saga.started, saga.due, saga.journal, end_of(saga), saga.trace_parent);
 }
 
 std::optional<SagaRecord> SqlBooks::saga(std::string_view id) {
   return sql_.first(saga_of, id);
+}
+
+void SqlBooks::foresee_lock_saga(std::string_view id) {
+  sql_.foresee(locked_saga_of, id);
 }
 
 std::optional<SagaRecord> SqlBooks::lock_saga(std::string_view id) {
@@ -95,9 +100,9 @@ std::optional<SagaRecord> SqlBooks::lock_saga(std::string_view id) {
 
 void SqlBooks::save_saga(const SagaRecord& saga) {
   FREEHOLD_ASSERT(!is_final(saga.status) || saga.due == Time{}, "a final saga has no timer");
-  const std::int64_t changed =
-      sql_.count(update_saga, saga.id, saga.status, saga.why, saga.due, saga.journal, end_of(saga));
-  FREEHOLD_ASSERT(changed == 1, "a saga that is not there, or final already, was saved");
+  const bool is_saved = sql_.changes_one(update_saga, saga.id, saga.status, saga.why, saga.due,
+                                         saga.journal, end_of(saga));
+  FREEHOLD_ASSERT(is_saved, "a saga that is not there, or final already, was saved");
 }
 
 std::vector<SagaRecord> SqlBooks::sagas(SagaStatus status, std::string_view after_id,

@@ -25,6 +25,11 @@ class SqlStatement : public ParameterSink, public RowSource {
   // Runs at the latest before the next statement whose outcome is waited for, in the order of the
   // calls. If it fails, it is that one that throws, or the commit.
   virtual void send() { execute(); }
+  // Whether it changes exactly one row. May assume so; if it was not so, the transaction's end, or
+  // a wait before it, has the lane run all of it again, in a way in which it is known.
+  virtual bool change_one() { return execute() == 1; }
+  // Says that it will be asked.
+  virtual void foresee() {}
   virtual std::span<const std::string_view> columns() const = 0;
   virtual std::size_t row_bytes() const = 0;  // of the current row's texts and blobs
   // No more than so many rows of this use will be asked for, so none after them need be fetched.

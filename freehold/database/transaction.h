@@ -125,6 +125,10 @@ struct Refused {
 // back and runs it again with a savepoint for each body and each attempt.
 struct MustRunAlone {};
 
+// A body that is run only to learn what it asks for (SqlTransaction::look_ahead) asks for something
+// that is not known yet. Caught there alone.
+struct LookedAhead {};
+
 }  // namespace internal
 
 // How much a page may hold: so many rows, and so many bytes of their texts and blobs, whichever
@@ -171,9 +175,33 @@ class SqlTransaction : public Transaction {
   void require(const ErrorCode& code, const sql::Change<void(Declared...)>& change,
                const Given&... given);
 
+  // The same, for who has another answer to it. What is returned may be assumed; if it was not so,
+  // the batch is run again, and then it is known.
+  template <class... Declared, class... Given>
+  bool changes_one(const sql::Change<void(Declared...)>& change, const Given&... given);
+
+  // Says that this query will be asked later in this transaction: those that were foreseen since
+  // the last wait are asked together.
+  template <class Row, class... Declared, class... Given>
+  void foresee(const sql::Query<Row(Declared...)>& query, const Given&... given);
+
+  // Before `run(0)` … `run(bodies - 1)` are done one after the other: a remote database may run
+  // each of them, perhaps more than once, to learn which rows (sql::by_key, sql::estimate) and
+  // locks they ask for, and asks for all of them together, in the order of keys. Nothing that they
+  // do on the way stays, in the database or in memory (on_rollback); what they throw does not
+  // count. A query by key may tell such a run that there is no row.
+  virtual void look_ahead(std::size_t bodies, const std::function<void(std::size_t)>& run) {
+    (void)bodies, (void)run;
+  }
+
+  // Whether this run is such a look: a body that has foreseen all that it asks for may return.
+  virtual bool is_looked_at() const { return false; }
+
   virtual sql::Dialect dialect() const = 0;
   // For the toolkit's own rooms: a statement that is built at run time, cached by its text.
   virtual SqlStatement& statement(std::string_view text) = 0;
+  // The same, with the promise of sql::by_key.
+  virtual SqlStatement& statement_by_key(std::string_view text) { return statement(text); }
   // Runs statements without parameters or rows, separated by `;` (tables of replicas, migrations).
   virtual void run_script(std::string_view script) = 0;
 

@@ -71,7 +71,7 @@ template <StateEvent From, Described Row>
 std::optional<Row> Replica<From, Row>::find(SqlTransaction& transaction, const Key& key) const {
   const std::string text =
       internal::select_row(table_, column_names<Row>(), internal::subject_name<From>());
-  SqlStatement& statement = transaction.statement(text);
+  SqlStatement& statement = transaction.statement_by_key(text);
   const internal::StatementUse use{statement};
   bind_value(statement, 1, key);
   if (!statement.next()) return std::nullopt;
@@ -81,7 +81,16 @@ std::optional<Row> Replica<From, Row>::find(SqlTransaction& transaction, const K
 template <StateEvent From, Described Row>
 std::vector<Row> Replica<From, Row>::find_all(SqlTransaction& transaction,
                                               std::span<const Key> keys) const {
+  const std::string text =
+      internal::select_row(table_, column_names<Row>(), internal::subject_name<From>());
+  for (const Key& key : keys) {
+    SqlStatement& statement = transaction.statement_by_key(text);
+    const internal::StatementUse use{statement};
+    bind_value(statement, 1, key);
+    statement.foresee();
+  }
   std::vector<Row> rows;
+  if (transaction.is_looked_at()) return rows;
   rows.reserve(keys.size());
   for (const Key& key : keys)
     if (auto row = find(transaction, key)) rows.push_back(*std::move(row));

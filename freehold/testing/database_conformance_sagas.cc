@@ -62,14 +62,16 @@ std::vector<std::string> ids(const std::vector<SagaRecord>& sagas) {
 }
 
 TEST_P(DatabaseConformance, a_saga_is_added_once_and_kept_with_its_input_and_journal) {
-  in_books([](Books& books) {
+  // Where it is added may be assumed once: the run that is committed knows it.
+  const auto added = in_books([](Books& books) {
     SagaRecord saga = waiting("one", at(9));
     saga.journal.insert(saga.journal.begin(), step(StepState::refused, R"({"name":"sold_out"})"));
-    EXPECT_TRUE(books.add_saga(saga));
     SagaRecord other = a_saga("one");
     other.input = "{}";
-    EXPECT_FALSE(books.add_saga(other));
+    const bool first = books.add_saga(saga);
+    return std::pair{first, books.add_saga(other)};
   });
+  EXPECT_EQ(added, (std::pair{true, false}));
   reopen();
   const auto saga = in_books([](Books& books) { return books.saga("one"); });
   ASSERT_TRUE(saga);

@@ -16,8 +16,8 @@ namespace internal {
 Task<Result<>> run_in_lane(Database* database, Submission how,
                            std::move_only_function<Result<>(SqlTransaction&)> body);
 
-// Runs the body with read_now, there, waits for it and goes on where the caller ran.
-Task<Result<>> read_elsewhere(Database* database, boost::asio::any_io_executor where,
+// Submits the body to be read, waits for it and goes on where the caller ran; throws what it threw.
+Task<Result<>> read_elsewhere(Database* database,
                               std::move_only_function<void(SqlTransaction&)> body);
 
 // A body and what it returned last. Owned by the job and by the coroutine that waits for it
@@ -69,12 +69,11 @@ Task<internal::BodyResult<Body>> Database::write_as(internal::Submission how, Bo
 template <class Body>
 Task<internal::BodyResult<Body>> Database::read(Body body) {
   if constexpr (internal::BodyOutcome<Body>::can_run) {
-    if (const auto* elsewhere = reads_elsewhere()) {
+    if (reads_elsewhere()) {
       const std::shared_ptr<internal::RunningBody<Body>> running{
           new internal::RunningBody<Body>{std::move(body), {}, std::nullopt}};
       const Result<> done = co_await internal::read_elsewhere(
-          this, *elsewhere,
-          [running](SqlTransaction& transaction) { (void)running->run(transaction); });
+          this, [running](SqlTransaction& transaction) { (void)running->run(transaction); });
       if (!done) co_return done.error();
       co_return *std::move(running->outcome);
     }

@@ -175,7 +175,22 @@ std::int64_t SqlTransaction::count(const sql::Change<void(Declared...)>& change,
 template <class... Declared, class... Given>
 void SqlTransaction::require(const ErrorCode& code, const sql::Change<void(Declared...)>& change,
                              const Given&... given) {
-  if (count(change, given...) != 1) throw internal::Refused{code};
+  if (!changes_one(change, given...)) throw internal::Refused{code};
+}
+
+template <class... Declared, class... Given>
+bool SqlTransaction::changes_one(const sql::Change<void(Declared...)>& change,
+                                 const Given&... given) {
+  SqlStatement& statement = bound<Declared...>(change.text(), given...);
+  const internal::StatementUse use{statement};
+  return statement.change_one();
+}
+
+template <class Row, class... Declared, class... Given>
+void SqlTransaction::foresee(const sql::Query<Row(Declared...)>& query, const Given&... given) {
+  SqlStatement& statement = bound<Declared...>(query.text(), given...);
+  const internal::StatementUse use{statement};
+  statement.foresee();
 }
 
 }  // namespace freehold

@@ -11,6 +11,9 @@
 #include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
+#include "freehold/database/postgres/postgres_foresight.h"
+#include "freehold/database/postgres/postgres_groups.h"
+#include "freehold/database/transaction.h"
 
 namespace freehold {
 namespace {
@@ -28,7 +31,9 @@ constexpr std::string_view session_settings =
     "set idle_in_transaction_session_timeout = '2s'; set client_connection_check_interval = '1s'; "
     "set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; set tcp_keepalives_count = 3; "
     "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off; ";
+// What a lane asks for, it asks for by keys, of which a statement may hold an array.
 constexpr std::string_view lane_settings =
+    "set enable_hashjoin = off; set enable_mergejoin = off; "
     "set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off";
 constexpr std::string_view read_settings =
     "set default_transaction_isolation = 'repeatable read'; "
@@ -73,7 +78,9 @@ void PostgresConnection::Close::operator()(pg_conn* handle) const {
   PQfinish(handle);
 }
 
-PostgresConnection::PostgresConnection(const Options& options, Deadline until) {
+PostgresConnection::PostgresConnection(const Options& options, Deadline until)
+    : foresight_(std::make_unique<PostgresForesight>(*this)),
+      groups_(std::make_unique<PostgresGroups>(*this)) {
   connect(options, until);
   const auto settings_of = [](Use use) {
     return use == Use::lane ? lane_settings : use == Use::reads ? read_settings : hint_settings;
@@ -145,8 +152,26 @@ PostgresResult PostgresConnection::next_result(Deadline until) {
   return PostgresResult{PQgetResult(handle)};
 }
 
+void PostgresConnection::send_groups() {
+  FREEHOLD_ASSERT(!foresight_->is_looking(), "nothing is sent of a body that is looked at");
+  groups_->send();
+}
+
+void PostgresConnection::settle_assumptions() {
+  send_groups();
+  if (has_expectations_) wait();
+}
+
 void PostgresConnection::wait() {
   if (lost_) check_usable();
+  send_groups();
+  receive();
+  throw_failure();
+  has_expectations_ = false;
+  if (std::exchange(was_wrong_, false)) throw internal::MustRunAlone{};
+}
+
+void PostgresConnection::receive() {
   if (PQpipelineSync(handle_.get()) != 1) lose(PQerrorMessage(handle_.get()));
   sent_.push_back({Kind::sync});
   has_unknown_changes_ = false;
@@ -162,7 +187,6 @@ void PostgresConnection::wait() {
       take(sent_.front(), std::move(result));
     }
   }
-  throw_failure();
 }
 
 void PostgresConnection::wait_for_changes() {
@@ -200,6 +224,8 @@ std::optional<std::string> PostgresConnection::next_notification() {
 void PostgresConnection::take(const Sent& sent, PostgresResult result) {
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+    if (sent.rows_expected >= 0 && PQcmdTuples(result.get()) != std::to_string(sent.rows_expected))
+      was_wrong_ = true;
     if (sent.is_kept) sent.statement->take(std::move(result));
     return;
   }
@@ -247,8 +273,10 @@ PostgresResult PostgresConnection::run_simple(std::string_view script, milliseco
 }
 
 void PostgresConnection::run_script(std::string_view script) {
+  if (foresight_->is_looking()) throw internal::LookedAhead{};
   wait();
   ++writes_;
+  foresight_->changed_anything();
   PQexitPipelineMode(handle_.get());
   const auto enter_again = [this] {
     if (!lost_ && PQenterPipelineMode(handle_.get()) != 1) lost_ = true;
@@ -317,20 +345,21 @@ std::string PostgresConnection::server_process() {
 }
 
 PostgresStatement& PostgresConnection::ready(std::unique_ptr<PostgresStatement>& place,
-                                             std::string_view text) {
-  if (!place) place = std::make_unique<PostgresStatement>(*this, text);
+                                             std::string_view text, sql::Reach reach) {
+  if (!place) place = std::make_unique<PostgresStatement>(*this, text, reach);
   place->reset();  // an exception may have left it in the middle of its last use
   return *place;
 }
 
 PostgresStatement& PostgresConnection::prepared(const sql::Text& text) {
-  return ready(by_address_[text.dialects.postgres.data()], text.dialects.postgres);
+  return ready(by_address_[text.dialects.postgres.data()], text.dialects.postgres,
+               text.dialects.reach);
 }
 
-PostgresStatement& PostgresConnection::statement(std::string_view text) {
+PostgresStatement& PostgresConnection::statement(std::string_view text, sql::Reach reach) {
   const auto found = by_text_.find(text);
-  if (found != by_text_.end()) return ready(found->second, text);
-  return ready(by_text_[std::string{text}], text);
+  if (found != by_text_.end()) return ready(found->second, text, reach);
+  return ready(by_text_[std::string{text}], text, reach);
 }
 
 void PostgresConnection::send_command(std::string_view text) {
@@ -342,6 +371,10 @@ void PostgresConnection::begin_transaction(std::optional<Deadline> deadline) {
   failed_ = false;
   lost_a_race_ = false;
   waited_in_vain_ = false;
+  has_expectations_ = false;
+  was_wrong_ = false;
+  foresight_->begin(PostgresForesight::Use::off);
+  groups_->begin(false);
   send_command("begin");
 }
 
@@ -354,12 +387,18 @@ void PostgresConnection::roll_back() {
       return false;
     }
   };
+  foresight_->begin(PostgresForesight::Use::off);
+  groups_->begin(false);
   if (lost_) return;
-  if (!sent_.empty()) passes([this] { wait(); });  // behind a failure, ROLLBACK would be skipped
+  const auto settle = [this] {
+    receive();
+    throw_failure();
+  };
+  if (!sent_.empty()) passes(settle);  // behind a failure, ROLLBACK would be skipped
   end_transaction();
-  if (lost_ || PQtransactionStatus(handle_.get()) == PQTRANS_IDLE || passes([this] {
+  if (lost_ || PQtransactionStatus(handle_.get()) == PQTRANS_IDLE || passes([&] {
         send_command("rollback");
-        wait();
+        settle();
       }))
     return;
   lost_ = true;

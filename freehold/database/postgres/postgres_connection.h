@@ -21,6 +21,9 @@ struct pg_conn;
 
 namespace freehold {
 
+class PostgresForesight;
+class PostgresGroups;
+
 // One session with a server, in libpq's pipeline mode, used by one thread at a time. Statements are
 // queued and leave together; only wait() reads what became of them. Everything that goes wrong is
 // thrown as DatabaseFault, by wait(). Who finds a connection lost makes another.
@@ -50,14 +53,22 @@ class PostgresConnection {
 
   // Statements of services and of the toolkit's rooms, prepared once, ready for a use.
   PostgresStatement& prepared(const sql::Text& text);
-  PostgresStatement& statement(std::string_view text);
+  PostgresStatement& statement(std::string_view text, sql::Reach reach = sql::Reach::anything);
   // Any number of statements, inside the transaction that is open. Waits.
   void run_script(std::string_view script);
 
+  // What its transaction knows beforehand, and what it has not sent yet; both are off until a lane
+  // begins a transaction with them.
+  PostgresForesight& foresight() { return *foresight_; }
+  PostgresGroups& groups() { return *groups_; }
+
   void send_command(std::string_view text);  // BEGIN, SAVEPOINT …
   // Waits for the outcome of all that was sent. Throws the first fault; then nothing that was sent
-  // after it has been run, and the transaction is good for a roll-back only.
+  // after it has been run, and the transaction is good for a roll-back only. Throws
+  // internal::MustRunAlone when a change has not changed as many rows as was assumed.
   void wait();
+  // Sends what was kept back, and waits if something was assumed of it.
+  void settle_assumptions();
   // The same, if a change was sent whose outcome is not known yet.
   void wait_for_changes();
   // Before a return to a savepoint that was set when nothing had failed: waits for what was sent
@@ -95,13 +106,15 @@ class PostgresConnection {
   std::int64_t writes() const { return writes_; }
 
  private:
+  friend class PostgresGroups;
   friend class PostgresStatement;
   enum class Kind { preparation, execution, sync };
   struct Sent {
     Kind kind;
     PostgresStatement* statement = nullptr;
     std::size_t variant = 0;
-    bool is_kept = false;  // its rows are read
+    bool is_kept = false;             // its rows are read
+    std::int64_t rows_expected = -1;  // to be changed; -1: any number
   };
   struct Close {
     void operator()(pg_conn* handle) const;
@@ -118,11 +131,14 @@ class PostgresConnection {
   PostgresResult next_result(Deadline until);
   void take(const Sent& sent, PostgresResult result);
   void note_failure(const pg_result* result, const Sent* sent);
+  void send_groups();
+  void receive();
   void throw_failure();
   PostgresResult run_simple(std::string_view script, std::chrono::milliseconds patience);
   [[noreturn]] void lose(std::string_view why);
   void check_usable() const;
-  PostgresStatement& ready(std::unique_ptr<PostgresStatement>& place, std::string_view text);
+  PostgresStatement& ready(std::unique_ptr<PostgresStatement>& place, std::string_view text,
+                           sql::Reach reach = sql::Reach::anything);
 
   std::unique_ptr<pg_conn, Close> handle_;
   std::chrono::milliseconds patience_{10'000};
@@ -135,11 +151,15 @@ class PostgresConnection {
   std::optional<Deadline> deadline_;
   std::int64_t writes_ = 0;
   bool has_unknown_changes_ = false;  // sent, and not waited for
+  bool has_expectations_ = false;     // of some of them
+  bool was_wrong_ = false;            // an expectation
   std::uint64_t names_ = 0;           // of prepared statements
   // Keyed by the address of the text: a literal's, which lasts as long as the program.
   std::unordered_map<const char*, std::unique_ptr<PostgresStatement>> by_address_;
   std::unordered_map<std::string, std::unique_ptr<PostgresStatement>, TextHash, std::equal_to<>>
       by_text_;
+  const std::unique_ptr<PostgresForesight> foresight_;
+  const std::unique_ptr<PostgresGroups> groups_;
 };
 
 }  // namespace freehold

@@ -185,8 +185,9 @@ void PostgresDatabase::on_appended_elsewhere(std::function<void()> listener) {
   parts_->wake_ups.on_appended_elsewhere(std::move(listener));
 }
 
-const boost::asio::any_io_executor* PostgresDatabase::reads_elsewhere() const {
-  return &parts_->reads_executor;
+void PostgresDatabase::submit_read(Read read) {
+  parts_->statistics.reads.fetch_add(1, std::memory_order_relaxed);
+  parts_->readers.submit(std::move(read), parts_->reads_executor);
 }
 
 double PostgresDatabase::load() const {

@@ -81,7 +81,8 @@ class PostgresDatabase final : public Database {
   void on_appended_elsewhere(std::function<void()> listener) override;
   bool is_shared() const override { return true; }
   double load() const override;
-  const boost::asio::any_io_executor* reads_elsewhere() const override;
+  bool reads_elsewhere() const override { return true; }
+  void submit_read(Read read) override;
 
   // Refuses new jobs, finishes the queued ones or fails them when the server is away, ends the
   // threads and connections. Twice is once. Call it before the executor goes.

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/database/postgres/postgres_readers.h"
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "freehold/base/clock.h"
 #include "freehold/base/errors.h"
+#include "freehold/database/postgres/postgres_foresight.h"
 
 namespace freehold {
 namespace {
@@ -16,6 +20,8 @@ constexpr milliseconds read_time_max{1'000};
 constexpr milliseconds answer_patience{1'500};  // the server ends a statement after 1 s itself
 constexpr milliseconds connect_patience{1'000};
 constexpr milliseconds away_pause{200};
+constexpr std::size_t threads_min = 3;
+constexpr std::size_t together_max = 32;
 
 }  // namespace
 
@@ -24,6 +30,7 @@ class PostgresReaders::Loan {
  public:
   explicit Loan(PostgresReaders& owner) : owner_(owner), reader_(owner.lend()) {
     reader_->connection.begin_transaction(deadline_in(read_time_max));
+    reader_->connection.foresight().begin(PostgresForesight::Use::exact);
   }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
@@ -69,6 +76,74 @@ Result<> PostgresReaders::read(std::move_only_function<void(SqlTransaction&)>& b
       if (was_lost && tries < tries_max) continue;
       return fault.error();
     }
+  }
+}
+
+// Few threads, so that some wait and go together; more when many do. A read that takes its time
+// holds up no more than those that came with it.
+void PostgresReaders::submit(Database::Read read, const boost::asio::any_io_executor& executor) {
+  {
+    const std::lock_guard lock{mutex_};
+    waiting_.push_back(std::move(read));
+    const auto threads_wanted = threads_min + waiting_.size() / together_max;
+    if (static_cast<std::size_t>(reading_) >= threads_wanted) return;
+    ++reading_;
+  }
+  boost::asio::post(executor, [this] { read_waiting(); });
+}
+
+void PostgresReaders::read_waiting() {
+  for (;;) {
+    std::vector<Database::Read> reads;
+    {
+      const std::lock_guard lock{mutex_};
+      const std::size_t count = std::min(waiting_.size(), together_max);
+      if (count == 0) {
+        --reading_;
+        return;
+      }
+      const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
+      reads.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+      waiting_.erase(waiting_.begin(), end);
+    }
+    if (reads.size() == 1)
+      read_alone(reads.front());
+    else
+      read_together(reads);
+  }
+}
+
+// One whose question fails ends the snapshot of all: it and those behind it are read alone.
+void PostgresReaders::read_together(std::span<Database::Read> reads) {
+  std::vector<std::exception_ptr> thrown(reads.size());
+  std::size_t was_read = 0;
+  try {
+    Loan loan{*this};
+    loan.transaction().look_ahead(reads.size(),
+                                  [&](std::size_t i) { reads[i].body(loan.transaction()); });
+    for (; was_read < reads.size(); ++was_read) {
+      try {
+        reads[was_read].body(loan.transaction());
+      } catch (const DatabaseFault&) {
+        throw;
+      } catch (const std::exception&) {
+        thrown[was_read] = std::current_exception();
+      }
+    }
+    loan.end();
+  } catch (const DatabaseFault&) {
+    was_read = std::min(was_read, reads.size());
+  }
+  for (std::size_t i = 0; i < was_read; ++i) reads[i].done({}, thrown[i]);
+  for (Database::Read& read : reads.subspan(was_read)) read_alone(read);
+}
+
+void PostgresReaders::read_alone(Database::Read& alone) {
+  try {
+    const Result<> done = read(alone.body);
+    alone.done(done, nullptr);
+  } catch (const std::exception&) {
+    alone.done({}, std::current_exception());
   }
 }
 

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "freehold/base/result.h"
+#include "freehold/database/database.h"
 #include "freehold/database/internal/read_transaction.h"
 #include "freehold/database/postgres/postgres_books.h"
 #include "freehold/database/postgres/postgres_connection.h"
 #include "freehold/database/postgres/postgres_database.h"
+#include "freehold/database/postgres/postgres_foresight.h"
 
 namespace freehold {
 
@@ -33,6 +38,10 @@ class PostgresReaders {
   // from it.
   Result<> read(std::move_only_function<void(SqlTransaction&)>& body);
 
+  // As Database::submit_read, on threads of `executor`. What waits while others are read is read
+  // together: on one snapshot, and its questions by key in one message.
+  void submit(Database::Read read, const boost::asio::any_io_executor& executor);
+
  private:
   struct Reader {
     Reader(const PostgresConnection::Options& options, Deadline until)
@@ -42,6 +51,9 @@ class PostgresReaders {
   };
   class Loan;
 
+  void read_waiting();
+  void read_together(std::span<Database::Read> reads);
+  void read_alone(Database::Read& read);
   std::unique_ptr<Reader> lend();
   std::unique_ptr<Reader> make();
   void take_back(std::unique_ptr<Reader> reader);
@@ -54,6 +66,8 @@ class PostgresReaders {
   int free_places_;
   SteadyClock::time_point next_try_{};  // when the server was away
   std::string why_;
+  std::deque<Database::Read> waiting_;
+  int reading_ = 0;  // threads that take from there
 };
 
 }  // namespace freehold

@@ -12,6 +12,9 @@
 #include "freehold/base/assert.h"
 #include "freehold/base/errors.h"
 #include "freehold/database/postgres/postgres_connection.h"
+#include "freehold/database/postgres/postgres_foresight.h"
+#include "freehold/database/postgres/postgres_groups.h"
+#include "freehold/database/transaction.h"
 
 namespace freehold {
 namespace {
@@ -31,7 +34,22 @@ enum TypeNumber : unsigned {
   bytea_array_type = 1001,
   text_array_type = 1009,
   bigint_array_type = 1016,
+  double_array_type = 1022,
 };
+
+unsigned array_type_of(unsigned element_type) {
+  switch (element_type) {
+    case bytea_type:
+      return bytea_array_type;
+    case text_type:
+      return text_array_type;
+    case double_type:
+      return double_array_type;
+    default:
+      FREEHOLD_ASSERT(element_type == bigint_type, "a parameter has one of four types");
+      return bigint_array_type;
+  }
+}
 
 template <std::unsigned_integral T>
 void append_big_endian(std::string& to, T value) {
@@ -49,7 +67,7 @@ T big_endian(std::string_view bytes) {
 
 // A one-dimensional array: dimensions, whether it has nulls, the type of its elements, their
 // number, the index of the first; then each element behind its length.
-void begin_array(std::string& to, unsigned element_type, std::size_t count) {
+void write_array_head(std::string& to, unsigned element_type, std::size_t count) {
   to.clear();
   append_big_endian(to, std::uint32_t{count > 0});
   append_big_endian(to, std::uint32_t{1});
@@ -114,7 +132,7 @@ void PostgresStatement::blob(int number, std::span<const std::uint8_t> value) {
 
 void PostgresStatement::integers(int number, std::span<const std::int64_t> values) {
   std::string& bytes = parameter(number, bigint_array_type).bytes;
-  begin_array(bytes, bigint_type, values.size());
+  write_array_head(bytes, bigint_type, values.size());
   for (const std::int64_t value : values) {
     append_big_endian(bytes, std::uint32_t{sizeof value});
     append_big_endian(bytes, std::bit_cast<std::uint64_t>(value));
@@ -132,11 +150,22 @@ void PostgresStatement::blobs(int number, std::span<const std::optional<std::str
 void PostgresStatement::array(int number, unsigned type, unsigned element_type,
                               std::span<const std::optional<std::string_view>> values) {
   std::string& bytes = parameter(number, type).bytes;
-  begin_array(bytes, element_type, values.size());
+  write_array_head(bytes, element_type, values.size());
   for (const auto& value : values) {
     append_big_endian(bytes, value ? static_cast<std::uint32_t>(value->size()) : ~std::uint32_t{0});
     if (value) bytes += *value;
   }
+}
+
+void PostgresStatement::begin_array(int number, unsigned element_type, std::size_t count) {
+  write_array_head(parameter(number, array_type_of(element_type)).bytes, element_type, count);
+}
+
+// As a parameter of its type by itself, behind its length.
+void PostgresStatement::append_element(int number, std::string_view bytes) {
+  std::string& array = parameters_[static_cast<std::size_t>(number) - 1].bytes;
+  append_big_endian(array, static_cast<std::uint32_t>(bytes.size()));
+  array += bytes;
 }
 
 std::size_t PostgresStatement::variant() {
@@ -150,8 +179,9 @@ std::size_t PostgresStatement::variant() {
   return variants_.size() - 1;
 }
 
-void PostgresStatement::send(bool is_kept) {
+void PostgresStatement::send(bool is_kept, std::int64_t rows_expected) {
   connection_.check_usable();
+  connection_.send_groups();
   const std::size_t number = variant();
   Variant& variant = variants_[number];
   const auto count = static_cast<int>(parameters_.size());
@@ -175,14 +205,48 @@ void PostgresStatement::send(bool is_kept) {
   if (PQsendQueryPrepared(handle, variant.name.c_str(), count, values.data(), lengths.data(),
                           formats.data(), 1) != 1)
     connection_.lose(PQerrorMessage(handle));
-  connection_.sent_.push_back({PostgresConnection::Kind::execution, this, number, is_kept});
+  connection_.sent_.push_back(
+      {PostgresConnection::Kind::execution, this, number, is_kept, rows_expected});
   is_sent_ = is_kept;
 }
 
+// Of a body that is only looked at nothing is sent. By key: with others of its kind.
 void PostgresStatement::send() {
+  PostgresForesight& foresight = connection_.foresight();
+  if (reach_ == sql::Reach::lock && foresight.holds(*this)) return;
+  if (foresight.is_looking()) {
+    if (reach_ == sql::Reach::anything) throw internal::LookedAhead{};
+    return;
+  }
   ++connection_.writes_;
+  note_change();
+  if (!connection_.groups().add(*this, false)) send_change(-1);
+}
+
+void PostgresStatement::note_change() {
+  if (reach_ == sql::Reach::key) connection_.foresight().changed(PostgresForesight::key_of(*this));
+  if (reach_ == sql::Reach::anything) connection_.foresight().changed_anything();
+}
+
+bool PostgresStatement::change_one() {
+  PostgresForesight& foresight = connection_.foresight();
+  if (reach_ == sql::Reach::key && foresight.is_looking()) return true;
+  if (reach_ == sql::Reach::key && connection_.groups().add(*this, true)) {
+    note_change();
+    ++connection_.writes_;
+    return true;
+  }
+  return execute() == 1;
+}
+
+void PostgresStatement::foresee() {
+  connection_.foresight().want(*this);
+}
+
+void PostgresStatement::send_change(std::int64_t rows_expected) {
   connection_.has_unknown_changes_ = true;
-  send(false);
+  if (rows_expected >= 0) connection_.has_expectations_ = true;
+  send(false, rows_expected);
 }
 
 void PostgresStatement::send_lock() {
@@ -196,15 +260,31 @@ void PostgresStatement::send_to_read() {
   send(true);
 }
 
-void PostgresStatement::take(PostgresResult result) {
-  result_ = std::move(result);
-  row_ = -1;
+void PostgresStatement::note_columns(int count) {
   if (!columns_.empty()) return;
-  for (int i = 0; i < PQnfields(result_.get()); ++i) names_.emplace_back(PQfname(result_.get(), i));
+  for (int i = 0; i < count; ++i) names_.emplace_back(PQfname(result_.get(), i));
   columns_.assign(names_.begin(), names_.end());
 }
 
+void PostgresStatement::take(PostgresResult result) {
+  result_ = std::move(result);
+  adopted_.reset();
+  row_ = -1;
+  note_columns(PQnfields(result_.get()));
+}
+
+// Its last column is the number of the key.
+void PostgresStatement::adopt(std::shared_ptr<pg_result> result, std::vector<int> rows) {
+  result_ = std::move(result);
+  adopted_ = std::move(rows);
+  adopted_taken_ = 0;
+  is_sent_ = true;
+  if (result_) note_columns(PQnfields(result_.get()) - 1);
+}
+
+// A query, or a change whose rows are counted.
 std::int64_t PostgresStatement::execute() {
+  if (connection_.foresight().is_looking()) throw internal::LookedAhead{};
   send(true);
   connection_.wait();
   const std::string_view count = PQcmdTuples(result_.get());
@@ -213,13 +293,17 @@ std::int64_t PostgresStatement::execute() {
   std::from_chars(count.data(), count.data() + count.size(), rows);
   if (tag.starts_with("SELECT")) return 0;
   connection_.writes_ += count.empty() ? 1 : rows;
+  note_change();
   return rows;
 }
 
 bool PostgresStatement::next() {
-  if (!is_sent_) execute();
-  FREEHOLD_ASSERT(result_, "rows are read after their statement was waited for");
-  return ++row_ < PQntuples(result_.get());
+  if (!is_sent_ && !connection_.foresight().answer(*this)) execute();
+  FREEHOLD_ASSERT(result_ || adopted_, "rows are read after their statement was waited for");
+  if (!adopted_) return ++row_ < PQntuples(result_.get());
+  if (adopted_taken_ == adopted_->size()) return false;
+  row_ = (*adopted_)[adopted_taken_++];
+  return true;
 }
 
 void PostgresStatement::limit(std::size_t rows_max) {
@@ -231,6 +315,7 @@ void PostgresStatement::limit(std::size_t rows_max) {
 void PostgresStatement::reset() {
   if (std::exchange(is_limited_, false)) parameters_.pop_back();
   result_.reset();
+  adopted_.reset();
   is_sent_ = false;
   row_ = -1;
   for (Parameter& parameter : parameters_) parameter = {0, true, std::move(parameter.bytes)};

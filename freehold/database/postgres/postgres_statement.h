@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "freehold/database/sql.h"
 #include "freehold/database/statement.h"
 
 struct pg_result;
@@ -29,8 +30,9 @@ class PostgresConnection;
 // in PostgreSQL's binary format in both directions.
 class PostgresStatement final : public SqlStatement {
  public:
-  PostgresStatement(PostgresConnection& connection, std::string_view text)
-      : connection_(connection), text_(text) {}
+  PostgresStatement(PostgresConnection& connection, std::string_view text,
+                    sql::Reach reach = sql::Reach::anything)
+      : connection_(connection), text_(text), reach_(reach) {}
 
   void null(int parameter) override;
   void integer(int parameter, std::int64_t value) override;
@@ -51,6 +53,8 @@ class PostgresStatement final : public SqlStatement {
   bool next() override;
   std::int64_t execute() override;
   void send() override;
+  bool change_one() override;
+  void foresee() override;
   void reset() override;
   std::span<const std::string_view> columns() const override { return columns_; }
   std::size_t row_bytes() const override;
@@ -63,6 +67,8 @@ class PostgresStatement final : public SqlStatement {
 
  private:
   friend class PostgresConnection;
+  friend class PostgresForesight;
+  friend class PostgresGroups;
   struct Parameter {
     unsigned type = 0;
     bool is_null = true;
@@ -79,17 +85,28 @@ class PostgresStatement final : public SqlStatement {
   void array(int number, unsigned type, unsigned element_type,
              std::span<const std::optional<std::string_view>> values);
   std::size_t variant();
-  void send(bool is_kept);
+  void send(bool is_kept, std::int64_t rows_expected = -1);
+  // A change that is not waited for; so many rows, or the transaction is wrong (-1: any number).
+  void send_change(std::int64_t rows_expected);
+  void begin_array(int parameter, unsigned element_type, std::size_t count);
+  void append_element(int parameter, std::string_view bytes);
   void take(PostgresResult result);
+  // Rows of another statement's result, in place of its own.
+  void adopt(std::shared_ptr<pg_result> result, std::vector<int> rows);
+  void note_columns(int count);
+  void note_change();
   std::string_view bytes(int column) const;
   [[noreturn]] void complain_of(int column) const;
 
   PostgresConnection& connection_;
   const std::string text_;
+  const sql::Reach reach_;
   std::vector<Parameter> parameters_;
   std::vector<Variant> variants_;
   std::vector<unsigned> types_;
-  PostgresResult result_;
+  std::shared_ptr<pg_result> result_;
+  std::optional<std::vector<int>> adopted_;  // which of its rows; else all
+  std::size_t adopted_taken_ = 0;
   bool is_limited_ = false;  // by the last parameter
   bool is_sent_ = false;
   int row_ = -1;

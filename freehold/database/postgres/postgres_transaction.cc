@@ -9,6 +9,8 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/random.h"
 #include "freehold/database/internal/columns.h"
+#include "freehold/database/postgres/postgres_foresight.h"
+#include "freehold/database/postgres/postgres_groups.h"
 
 namespace freehold {
 namespace {
@@ -46,6 +48,10 @@ SqlStatement& PostgresLaneTransaction::statement(std::string_view text) {
   return current().statement(text);
 }
 
+SqlStatement& PostgresLaneTransaction::statement_by_key(std::string_view text) {
+  return current().statement(text, sql::Reach::key);
+}
+
 SqlStatement& PostgresLaneTransaction::prepared(const sql::Text& text) {
   return current().prepared(text);
 }
@@ -64,6 +70,36 @@ void PostgresLaneTransaction::begin(Savepoints savepoints) {
   books_.forget_seal();
   savepoints_ = savepoints;
   depth_ = 0;
+  const bool is_whole = savepoints == Savepoints::none;
+  connection.foresight().begin(is_whole ? PostgresForesight::Use::whole
+                                        : PostgresForesight::Use::exact);
+  connection.groups().begin(is_whole);
+}
+
+void PostgresLaneTransaction::look_ahead(std::size_t bodies,
+                                         const std::function<void(std::size_t)>& run) {
+  if (savepoints_ != Savepoints::none) return;
+  struct Undone {
+    PostgresLaneTransaction& transaction;
+    const Mark start = transaction.mark();
+    const int depth = transaction.depth_;
+    ~Undone() {
+      transaction.undo_in_memory(start);
+      transaction.depth_ = depth;
+    }
+  };
+  current().foresight().look_ahead(bodies, [&](std::size_t body) {
+    const Undone undone{*this};
+    run(body);
+  });
+}
+
+bool PostgresLaneTransaction::is_looked_at() const {
+  return current().foresight().is_looking();
+}
+
+void PostgresLaneTransaction::end_bodies() {
+  current().settle_assumptions();
 }
 
 // Nobody waits for them here: what follows does, behind them.
@@ -202,6 +238,7 @@ void PostgresLaneTransaction::release_savepoint(int depth) {
 void PostgresLaneTransaction::undo_to_savepoint(int depth) {
   if (savepoints_ == Savepoints::none) throw internal::MustRunAlone{};
   current().forget_failure();
+  current().foresight().forget();  // a row that was locked behind it is locked no more
   current().send_command(numbered("rollback to s", depth));
   release_savepoint(depth);
 }

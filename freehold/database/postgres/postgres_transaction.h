@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "freehold/database/lane.h"
@@ -20,12 +22,16 @@ class PostgresLaneTransaction final : public LaneTransaction {
   Books& books() override { return books_; }
   sql::Dialect dialect() const override { return sql::Dialect::postgres; }
   SqlStatement& statement(std::string_view text) override;
+  SqlStatement& statement_by_key(std::string_view text) override;
   void run_script(std::string_view script) override;
+  void look_ahead(std::size_t bodies, const std::function<void(std::size_t)>& run) override;
+  bool is_looked_at() const override;
 
   void begin(Savepoints savepoints) override;
   bool has_rivals() const override { return true; }
   void lock(const RowLocks& locks) override;
   bool is_open() const override;
+  void end_bodies() override;
   void commit() override;
   Settled settle() override;
   bool can_run_again() const override {
@@ -33,6 +39,7 @@ class PostgresLaneTransaction final : public LaneTransaction {
   }
   bool lost_a_race() const override { return !link_.is_lost() && current().lost_a_race(); }
   void roll_back() override;
+  bool has_cheap_savepoints() const override { return false; }
 
  protected:
   SqlStatement& prepared(const sql::Text& text) override;

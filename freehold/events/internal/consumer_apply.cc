@@ -126,6 +126,11 @@ Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& 
   if (batch.taken.items.empty()) return {};
   FREEHOLD_TRY(move_cursor(transaction, batch));
   const auto keys_aside = transaction.books().aside_keys(name_);
+  transaction.look_ahead(batch.taken.items.size(), [&](std::size_t i) {
+    const internal::Intake::Item& item = *batch.taken.items[i];
+    if (item.event)
+      consumer_.apply(transaction, item.decoded, delivery_of(*item.event, consumer_.source()));
+  });
   for (const internal::Intake::Item* item : batch.taken.items) {
     if (!item->event) continue;
     if (std::ranges::find(keys_aside, item->event->partition_key) != keys_aside.end())

@@ -86,6 +86,8 @@ void SagaRunner::add(SagaProgram program) {
 
 void SagaRunner::take_reply(SqlTransaction& transaction, const Delivery& delivery) {
   const auto awaited = awaited_in(delivery.in_reply_to);
+  if (awaited && transaction.is_looked_at())
+    return transaction.books().foresee_lock_saga(awaited->saga);
   const auto body = read_json<ReplyBody>(delivery.data, Strictness::tolerant);
   if (!awaited || !body) throw std::runtime_error("a reply that cannot be read");
   if (body->status == "done" && body->reply) {
@@ -137,6 +139,7 @@ void SagaRunner::go_on(SqlTransaction& transaction, SagaRecord& saga, StepState 
     saga.why.clear();
     if (careful_ > 0) {
       --careful_;
+      transaction.on_rollback([this] { ++careful_; });
       keep(transaction.books(), first_attempt(saga.id, 0));
       transaction.on_commit([&pulse = pulse_, due = now()] { pulse.timer_set(due); });
     } else if (const Result<> done = resume(transaction, saga); !done) {
@@ -256,6 +259,8 @@ Result<> SagaRunner::resume(SqlTransaction& transaction, SagaRecord& saga) const
       // An attempt of its own, which ends with what its statements came to, also unread ones.
       return transaction.attempt([&] { return run(transaction, saga); });
     } catch (const MustRunAlone&) {
+      throw;
+    } catch (const LookedAhead&) {
       throw;
     } catch (const Refused&) {
       throw;

@@ -11,6 +11,7 @@ namespace {
 
 using freehold::SqlTransaction;
 using freehold::Time;
+using freehold::sql::by_key;
 using freehold::sql::Change;
 using freehold::sql::Dialects;
 using freehold::sql::locking;
@@ -41,12 +42,13 @@ BOOST_DESCRIBE_STRUCT(Progress, (), (status, cancellation_asked_at))
 constexpr Change<void(OrderId, user::UserId, Status, std::vector<OrderLine>, std::int64_t,
                       std::string, std::string, Time)>
     insert_row{
-        "insert into customer_order (id, customer_id, status, lines, total_amount_minor, "
-        "total_currency, delivery_address, placed_at) values ($1, $2, $3, $4, $5, $6, $7, $8)"};
+        by_key("insert into customer_order (id, customer_id, status, lines, total_amount_minor, "
+               "total_currency, delivery_address, placed_at) "
+               "values ($1, $2, $3, $4, $5, $6, $7, $8)")};
 
-constexpr Query<OrderRow(OrderId)> row_of{
+constexpr Query<OrderRow(OrderId)> row_of{by_key(
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
-    "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1"};
+    "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1")};
 
 constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer{
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
@@ -72,12 +74,12 @@ constexpr Query<OrderRow(std::optional<OrderId>)> rows_of_all{
                          "where id < coalesce($1, '\\xffffffffffffffffffffffffffffffff'::bytea) "
                          "order by id desc"}};
 
-constexpr Query<Progress(OrderId)> progress_of{
-    locking("select status, cancellation_asked_at from customer_order where id = $1 for update")};
+constexpr Query<Progress(OrderId)> progress_of{by_key(
+    locking("select status, cancellation_asked_at from customer_order where id = $1 for update"))};
 
 constexpr Change<void(OrderId, Time)> confirm_pending{
-    "update customer_order set status = 'confirmed', settled_at = $2 "
-    "where id = $1 and status = 'pending' and cancellation_asked_at is null"};
+    by_key("update customer_order set status = 'confirmed', settled_at = $2 "
+           "where id = $1 and status = 'pending' and cancellation_asked_at is null")};
 
 constexpr Query<Claimant(std::optional<OrderId>)> claimants_after{
     Dialects{.sqlite = "select id, case when status = 'pending' or "
@@ -94,7 +96,7 @@ constexpr Query<Claimant(OrderId)> claimant{
     "then 'under_way' else status end as claim from customer_order where id = $1"};
 
 constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
-    "update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1"};
+    by_key("update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1")};
 
 constexpr Change<void(OrderId, Time)> set_cancelled{
     "update customer_order set status = 'cancelled', cancelled_at = $2 where id = $1"};
@@ -110,13 +112,13 @@ constexpr Change<void(user::UserId)> insert_forgotten{
     "insert into forgotten_customer (id) values ($1) on conflict do nothing"};
 
 constexpr Query<user::UserId(user::UserId)> forgotten{
-    "select id from forgotten_customer where id = $1"};
+    by_key("select id from forgotten_customer where id = $1")};
 
 // Who places an order looks for a forgotten customer, who forgets one looks for orders: neither
 // finds what the other has not committed yet. With several instances they wait for each other, held
 // until the transaction's end: placements of one customer not for one another.
-constexpr Change<void(user::UserId)> lock_placing{
-    "select pg_advisory_xact_lock_shared(hashtextextended(encode($1, 'hex'), 0))"};
+constexpr Change<void(user::UserId)> lock_placing{freehold::sql::lock_by_key(
+    "select pg_advisory_xact_lock_shared(hashtextextended(encode($1, 'hex'), 0))")};
 constexpr Change<void(user::UserId)> lock_forgetting{
     "select pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 0))"};
 
@@ -177,7 +179,7 @@ freehold::Page<Order> page(SqlTransaction& transaction, std::optional<user::User
 }
 
 freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
-  if (transaction.count(confirm_pending, id, freehold::now()) == 1) {
+  if (transaction.changes_one(confirm_pending, id, freehold::now())) {
     transaction.changed(id.text());
     return {};
   }

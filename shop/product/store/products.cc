@@ -7,6 +7,7 @@ namespace product {
 namespace {
 
 using freehold::SqlTransaction;
+using freehold::sql::by_key;
 using freehold::sql::Change;
 using freehold::sql::Dialects;
 using freehold::sql::locking;
@@ -17,9 +18,9 @@ constexpr Query<ProductState(ProductId)> state_of{
             "from product where id = $1 for update")};
 
 constexpr Query<ProductView(ProductId)> view_of{
-    "select id, sku, name, description, price_amount_minor, price_currency, sale, "
-    "on_hand - reserved as available, version "
-    "from product join stock on product_id = id where id = $1"};
+    by_key("select id, sku, name, description, price_amount_minor, price_currency, sale, "
+           "on_hand - reserved as available, version "
+           "from product join stock on product_id = id where id = $1")};
 
 constexpr Query<ProductView(std::optional<ProductId>)> page_after{
     Dialects{.sqlite = "select id, sku, name, description, price_amount_minor, price_currency, "

@@ -11,8 +11,10 @@ namespace product {
 namespace {
 
 using freehold::SqlTransaction;
+using freehold::sql::by_key;
 using freehold::sql::Change;
 using freehold::sql::Dialects;
+using freehold::sql::estimate;
 using freehold::sql::locking;
 using freehold::sql::Query;
 
@@ -46,37 +48,38 @@ constexpr Change<void(AdjustmentId, ProductId, std::int64_t, std::string, freeho
         "values ($1, $2, $3, $4, $5)"};
 
 constexpr Query<Offer(ProductId)> offer_of{
-    "select sale, on_hand - reserved as available "
-    "from stock join product on id = product_id where product_id = $1"};
+    estimate("select sale, on_hand - reserved as available "
+             "from stock join product on id = product_id where product_id = $1")};
 constexpr Query<Reservation(ReservationId)> reservation_of{
-    locking("select state, lines from reservation where id = $1 for update")};
+    by_key(locking("select state, lines from reservation where id = $1 for update"))};
 constexpr Query<StateOfReservation(std::optional<ReservationId>)> reservations_after{
     Dialects{.sqlite = "select id, state from reservation where id > coalesce($1, x'') order by id",
              .postgres = "select id, state from reservation "
                          "where id > coalesce($1, '\\x'::bytea) order by id"}};
 constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
-    "insert into reservation (id, state, lines) values ($1, $2, $3)"};
+    by_key("insert into reservation (id, state, lines) values ($1, $2, $3)")};
 constexpr Change<void(ReservationId)> set_sold{
-    "update reservation set state = 'sold' where id = $1"};
+    by_key("update reservation set state = 'sold' where id = $1")};
 constexpr Change<void(ReservationId, ReservationState, freehold::Time)> set_given_back{
-    "update reservation set state = $2, released_at = $3 where id = $1"};
+    by_key("update reservation set state = $2, released_at = $3 where id = $1")};
 constexpr Change<void(ReservationId, freehold::Time)> insert_tombstone{
-    "insert into reservation (id, state, lines, released_at) values ($1, 'released', '[]', $2)"};
+    by_key("insert into reservation (id, state, lines, released_at) "
+           "values ($1, 'released', '[]', $2)")};
 // Two for each that comes, so that there are never many more than the age allows.
 constexpr Change<void(freehold::Time)> forget_released{
     "delete from reservation where id in (select id from reservation "
     "where released_at < $1 order by released_at limit 2)"};
 
 constexpr Change<void(ProductId, std::int64_t)> reserve_units{
-    "update stock set reserved = reserved + $2 "
-    "where product_id = $1 and on_hand - reserved >= $2"};
+    by_key("update stock set reserved = reserved + $2 "
+           "where product_id = $1 and on_hand - reserved >= $2")};
 constexpr Change<void(ProductId, std::int64_t)> unreserve_units{
-    "update stock set reserved = reserved - $2 where product_id = $1"};
+    by_key("update stock set reserved = reserved - $2 where product_id = $1")};
 constexpr Change<void(ProductId, std::int64_t)> sell_units{
-    "update stock set on_hand = on_hand - $2, reserved = reserved - $2, sold = sold + $2 "
-    "where product_id = $1"};
-constexpr Change<void(ProductId, std::int64_t)> return_units{
-    "update stock set on_hand = on_hand + $2, returned = returned + $2 where product_id = $1"};
+    by_key("update stock set on_hand = on_hand - $2, reserved = reserved - $2, sold = sold + $2 "
+           "where product_id = $1")};
+constexpr Change<void(ProductId, std::int64_t)> return_units{by_key(
+    "update stock set on_hand = on_hand + $2, returned = returned + $2 where product_id = $1")};
 
 void record_adjustment(SqlTransaction& transaction, ProductId id, std::int64_t delta,
                        const std::string& reason) {
@@ -116,9 +119,13 @@ freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_
   return {};
 }
 
-// All lines are looked at before the first is written, so a refusal costs its readers nothing.
+// Each line is reserved only if there is still enough of it, whatever was read here. All lines are
+// looked at before the first is written, so a refusal costs its readers nothing.
 freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
                         const std::vector<Line>& lines) {
+  transaction.foresee(reservation_of, id);
+  for (const Line& line : lines) transaction.foresee(offer_of, line.product_id);
+  if (transaction.is_looked_at()) return {};
   if (const auto earlier = transaction.first(reservation_of, id)) {
     if (is_given_back(*earlier)) return errors::reservation_released;
     return {};
