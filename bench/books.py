@@ -90,7 +90,7 @@ class Books:
         self._order_mark = self._value(
             "select coalesce(max(id), ?) from main.customer_order", self._order_mark)
         self._answer_mark = self._value(
-            "select coalesce(max(sequence), 0) from main.freehold_answer")
+            "select coalesce(max(sequence), ?) from main.freehold_answer", self._answer_mark)
         for database in self._places:
             self._places[database] = self._head(database)
         return found

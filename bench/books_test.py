@@ -8,6 +8,7 @@ import uuid
 
 from books import Books
 from loads import differences, median_of, per_order
+from postgres_books import row_of
 
 BOOKS = """
 create table {0}.freehold_head (partition, position, low_position);
@@ -214,6 +215,11 @@ class Comparing(unittest.TestCase):
         self.assertIn("2.00 rows", differences(shop, {("order", "a"): (1.0, 200)})[0])
         self.assertIn("200 characters", differences(shop, {("order", "a"): (2.0, 189)})[0])
         self.assertIn("order.b", differences(shop, {**shop, ("order", "b"): (1, 1)})[0])
+
+    def test_what_postgresql_copies_out_is_read_as_it_is_there(self):
+        line = "\\\\x01a2\t1764000000000001\t-7\t\\N\ta\\tb\\\\n\\nc\t\n"
+        self.assertEqual(row_of(line, ["id*", "at", "delta", "why", "text", "empty"]),
+                         [b"\x01\xa2", 1764000000000001, -7, None, "a\tb\\n\nc", ""])
 
     def test_the_median_is_of_each_figure_and_the_spread_of_the_first(self):
         middle = median_of([{"rate": rate, "p99": p99} for rate, p99 in

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "bench/ceiling_rows.h"
 #include "bench/histogram.h"
+#include "bench/postgres_rows.h"
 #include "freehold/base/random.h"
 #include "freehold/schema/json.h"
 
@@ -21,7 +23,6 @@ namespace bench {
 namespace {
 
 using freehold::Deadline, freehold::SteadyClock;
-using Orders = std::vector<BareOrder>;
 
 struct CeilingReport {
   double orders_per_s = 0;
@@ -33,6 +34,8 @@ BOOST_DESCRIBE_STRUCT(CeilingReport, (), (orders_per_s, p50_ms, p99_ms, orders))
 
 struct Options {
   std::string directory;
+  std::string order_url;  // with product_url, in place of the directory
+  std::string product_url;
   std::size_t products = 1000;
   std::size_t in_flight = 2048;
   std::size_t batch_max = 256;  // as the lane's
@@ -81,13 +84,24 @@ class Queue {
   bool closed_ = false;
 };
 
+std::unique_ptr<Rows> order_rows(const Options& options) {
+  if (!options.order_url.empty()) return std::make_unique<PostgresOrderRows>(options.order_url);
+  return std::make_unique<OrderRows>(options.directory + "/order");
+}
+
+std::unique_ptr<Rows> product_rows(const Options& options) {
+  if (!options.product_url.empty())
+    return std::make_unique<PostgresProductRows>(options.product_url, options.products);
+  return std::make_unique<ProductRows>(options.directory + "/product", options.products);
+}
+
 class Ceiling {
  public:
   explicit Ceiling(const Options& options)
       : options_(options),
         random_(freehold::Random::current().bits()),
-        orders_(options.directory + "/order"),
-        products_(options.directory + "/product", options.products) {}
+        orders_(order_rows(options)),
+        products_(product_rows(options)) {}
 
   CeilingReport run();
 
@@ -99,8 +113,8 @@ class Ceiling {
 
   const Options options_;
   freehold::SeededRandom random_;
-  OrderRows orders_;
-  ProductRows products_;
+  const std::unique_ptr<Rows> orders_;
+  const std::unique_ptr<Rows> products_;
   Queue of_orders_;    // begun: to be confirmed; wanted: to be accepted
   Queue of_products_;  // begun: to be sold; wanted: to be reserved
   Deadline from_{};
@@ -129,17 +143,11 @@ void Ceiling::count(const Orders& confirmed) {
 }
 
 void Ceiling::write_orders() {
-  BareDatabase& database = orders_.database();
   Orders replied;
   Orders wanted;
   std::size_t alive = options_.in_flight;
   while (alive > 0 && of_orders_.take(options_.batch_max, replied, wanted)) {
-    database.begin();
-    if (!replied.empty()) database.move_cursor();
-    for (const BareOrder& order : replied) orders_.confirm(order);
-    for (const BareOrder& order : wanted) orders_.accept(order);
-    database.seal();
-    database.commit();
+    orders_->write(replied, wanted);
     count(replied);
     const std::size_t confirmed = replied.size();
     of_products_.put(std::move(replied), std::move(wanted));
@@ -152,16 +160,10 @@ void Ceiling::write_orders() {
 }
 
 void Ceiling::write_products() {
-  BareDatabase& database = products_.database();
   Orders confirmed;
   Orders wanted;
   while (of_products_.take(options_.batch_max, confirmed, wanted)) {
-    database.begin();
-    database.move_cursor();
-    for (const BareOrder& order : confirmed) products_.sell(order);
-    for (const BareOrder& order : wanted) products_.reserve(order);
-    database.seal();
-    database.commit();
+    products_->write(confirmed, wanted);
     if (!wanted.empty()) of_orders_.put(std::move(wanted), {});
   }
 }
@@ -186,7 +188,9 @@ CeilingReport Ceiling::run() {
 int main(int argc, char** argv) {
   bench::Options options;
   CLI::App app{"The rows of an order, written by a bare program."};
-  app.add_option("--directory", options.directory)->required();
+  app.add_option("--directory", options.directory);
+  app.add_option("--order-url", options.order_url);
+  app.add_option("--product-url", options.product_url);
   app.add_option("--products", options.products);
   app.add_option("--in-flight", options.in_flight);
   app.add_option("--warm-up-ms", options.warm_up_ms);

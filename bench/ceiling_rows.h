@@ -1,43 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rows of one order, as the shop writes them: the same tables, keys and lengths, in the same
-// four commits. bench/run compares their number and size with the shop's own after each
-// measurement; who changes what an order writes changes it here too.
+// four commits; here in SQLite, in postgres_rows.h on PostgreSQL. bench/run compares their number
+// and size with the shop's own after each measurement; who changes what an order writes changes it
+// here too.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
 
 #include "bench/bare_database.h"
-#include "freehold/base/clock.h"
-#include "freehold/base/id.h"
+#include "bench/order_texts.h"
 
 namespace bench {
 
-// An order of one unit of one product, on its way through the four commits.
-struct BareOrder {
-  freehold::IdBytes id{};
-  std::string id_text;
-  std::size_t product = 0;  // its number
-  freehold::Deadline begun{};
+using Orders = std::vector<BareOrder>;
+
+// What one service writes in one commit: of orders that were begun and come back, and of new ones.
+// For one thread.
+class Rows {
+ public:
+  Rows() = default;
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+  virtual ~Rows() = default;
+  virtual void write(const Orders& begun, const Orders& wanted) = 0;
 };
 
-freehold::IdBytes product_id(std::size_t number);
-
-// What the order service writes. For one thread, inside a transaction of `database`.
-class OrderRows {
+// The order service confirms those that were begun (commit 3), and accepts (commit 1).
+class OrderRows final : public Rows {
  public:
   explicit OrderRows(const std::filesystem::path& directory);
-
-  BareDatabase& database() { return database_; }
-  void accept(const BareOrder& order);   // commit 1
-  void confirm(const BareOrder& order);  // commit 3
+  void write(const Orders& confirmed, const Orders& accepted) override;
 
  private:
+  void accept(const BareOrder& order);
+  void confirm(const BareOrder& order);
+
   BareDatabase database_;
   BareStatement insert_order_;
   BareStatement insert_saga_;
@@ -47,17 +48,17 @@ class OrderRows {
   std::int64_t newest_answer_ = 0;
 };
 
-// What the product service writes.
-class ProductRows {
+// The product service sells what was begun (commit 4), and reserves (commit 2).
+class ProductRows final : public Rows {
  public:
   // With so many products in stock.
   ProductRows(const std::filesystem::path& directory, std::size_t products);
-
-  BareDatabase& database() { return database_; }
-  void reserve(const BareOrder& order);  // commit 2
-  void sell(const BareOrder& order);     // commit 4
+  void write(const Orders& sold, const Orders& reserved) override;
 
  private:
+  void reserve(const BareOrder& order);
+  void sell(const BareOrder& order);
+
   BareDatabase database_;
   BareStatement reserve_units_;
   BareStatement insert_reservation_;

@@ -2,11 +2,13 @@
 """The programs that the bench runs beside the shop: load, ceiling and empty server."""
 
 import json
+import shutil
+import sqlite3
 import statistics
 import subprocess
-import sqlite3
 
 from books import shape
+from postgres_books import shape_on_server
 from shop_under_test import BenchFailed
 
 NOTHING = {
@@ -44,14 +46,29 @@ def run_load(build, plan):
 class Ceiling:
     """The bare program, on databases of its own that grow from run to run, as the shop's do."""
 
-    def __init__(self, build, directory, products):
-        self._command = [build / "bench/bench_ceiling", "--directory", directory,
-                         "--products", str(products)]
-        self._directory = directory
+    def __init__(self, command, products, shape_of_it):
+        """`command`: the program with its databases; `shape_of_it()`: what lies in their tables."""
+        self._command = [*command, "--products", str(products)]
+        self._shape = shape_of_it
         self._orders = 0
         self._run(0.05, 0.05)  # makes the databases
         self._orders = 0
         self._before = self._shape()
+
+    @classmethod
+    def of(cls, shop, build, products):
+        """Of the kind of database that the shop has."""
+        program = build / "bench/bench_ceiling"
+        if shop.profile == "local":
+            directory = shop.scratch / "ceiling"
+            return cls([program, "--directory", directory], products,
+                       lambda: _shape_of_files(directory))
+        databases = {name: shop.make_database(f"ceiling_{name}") for name in ("order", "product")}
+        run_as, _ = databases["order"]
+        urls = {name: url for name, (_, url) in databases.items()}
+        program = _reachable(program, shop.scratch)
+        return cls([*run_as, program, "--order-url", urls["order"], "--product-url",
+                    urls["product"]], products, lambda: shape_on_server(urls, run_as))
 
     def run(self, seconds):
         """Orders a second, and how long one took."""
@@ -61,25 +78,34 @@ class Ceiling:
         done = subprocess.run(
             [*self._command, "--warm-up-ms", str(int(warm_up_s * 1000)),
              "--counted-ms", str(int(counted_s * 1000))], capture_output=True, text=True,
-            check=False)
+            check=False, cwd="/")
         if done.returncode != 0:
             raise BenchFailed(f"bench_ceiling: {done.stderr.strip()}")
         report = json.loads(done.stdout)
         self._orders += report["orders"]
         return report
 
-    def _shape(self):
-        found = {}
-        for service in ("order", "product"):
-            connection = sqlite3.connect(
-                f"file:{self._directory}/{service}/database.sqlite?mode=ro", uri=True)
-            for table, counts in shape(connection, "main").items():
-                found[service, table] = counts
-            connection.close()
-        return found
-
     def rows_per_order(self):
         return per_order(self._before, self._shape(), self._orders)
+
+
+def _shape_of_files(directory):
+    found = {}
+    for service in ("order", "product"):
+        connection = sqlite3.connect(f"file:{directory}/{service}/database.sqlite?mode=ro",
+                                     uri=True)
+        for table, counts in shape(connection, "main").items():
+            found[service, table] = counts
+        connection.close()
+    return found
+
+
+def _reachable(program, scratch):
+    """A copy that the server's user may run, wherever the build lies."""
+    copy = scratch / program.name
+    shutil.copy(program, copy)
+    copy.chmod(0o755)
+    return copy
 
 
 def per_order(before, after, orders):

@@ -44,7 +44,7 @@ struct Account {
 BOOST_DESCRIBE_STRUCT(Account, (), (email, password))
 
 struct Plan {
-  std::string product_address;  // host:port
+  std::string product_address;  // host:port; of several instances, separated by commas: in turns
   std::string order_address;
   std::string user_address;
   std::string empty_address;

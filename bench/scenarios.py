@@ -9,6 +9,7 @@ from loads import (Ceiling, EmptyServer, differences, finished, median_of, per_o
 from shop_under_test import BenchFailed, until
 
 CUSTOMERS = 16
+SPENT = "processor_s_per_1000_"
 SOLD_OUT_PRODUCTS = 100
 READ_CLIENTS = 64
 MIXED = [{"action": "order", "weight": 30}, {"action": "order_status", "weight": 60},
@@ -57,8 +58,7 @@ class Scenarios:
             if report["tallies"]["new_product"]["answered"] < count:
                 raise BenchFailed(f"products could not be made: {report}")
         self.rest()
-        self._ceiling = Ceiling(self._options.build, self._shop.scratch / "ceiling",
-                                self._options.products)
+        self._ceiling = Ceiling.of(self._shop, self._options.build, self._options.products)
         self._check()
         self._disk_before = sum(self._shop.disk_bytes().values())
 
@@ -284,7 +284,8 @@ class Scenarios:
         orders = self._books.orders()
         disk = sum(self._shop.disk_bytes().values()) - self._disk_before
         figures = self._repeated(self._orders)
-        costs = [sum(each[f"processor_s_per_1000_{name}"] for name in ("order", "product"))
+        costs = [sum(value for key, value in each.items() if key.startswith(SPENT)
+                     and key.removeprefix(SPENT) not in ("load", "gateway", "user"))
                  for each in (self._uniform, figures)] if self._uniform else [0, 0]
         figures.update(
             orders_before=orders, disk_bytes_per_order=disk / max(1, orders),

@@ -143,9 +143,16 @@ std::string Shopper::order_text() {
   return text += R"(],"delivery_address":"1 Long Lane"})";
 }
 
-Task<Shopper::Answer> Shopper::ask(std::string address, Request request) {
-  co_return co_await transport_.exchange(std::move(address), std::move(request),
+Task<Shopper::Answer> Shopper::ask(std::string addresses, Request request) {
+  co_return co_await transport_.exchange(next_of(addresses), std::move(request),
                                          freehold::deadline_in(answered_within));
+}
+
+std::string Shopper::next_of(std::string_view addresses) {
+  const auto more = static_cast<std::size_t>(std::ranges::count(addresses, ','));
+  for (std::size_t skipped = asked_++ % (more + 1); skipped > 0; --skipped)
+    addresses.remove_prefix(addresses.find(',') + 1);
+  return std::string{addresses.substr(0, addresses.find(','))};
 }
 
 Task<Outcome> Shopper::get(std::string address, std::string target, std::string_view token) {

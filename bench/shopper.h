@@ -39,7 +39,8 @@ class Shopper {
   using Request = freehold::http::Request;
   using Answer = freehold::Result<freehold::http::Response>;
 
-  freehold::Task<Answer> ask(std::string address, Request request);
+  freehold::Task<Answer> ask(std::string addresses, Request request);
+  std::string next_of(std::string_view addresses);
   freehold::Task<Outcome> get(std::string address, std::string target, std::string_view token);
   freehold::Task<Outcome> place_order(std::size_t client);
   freehold::Task<Outcome> order_status(std::size_t client);
@@ -59,6 +60,7 @@ class Shopper {
   freehold::http::Transport& transport_;
   std::vector<std::vector<std::string>> placed_;  // by customer: the latest orders, in a ring
   std::vector<std::size_t> next_placed_;
+  std::size_t asked_ = 0;
 };
 
 // The name of product `number`, of two words that others have as well: what searches look for.

@@ -8,7 +8,9 @@ def machine_lines(machine):
     return [f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gb']} GB, "
             f"Linux {machine['kernel']}",
             f"disk {machine['disk']}, 4 KiB on it in {machine['sync_ms']} ms; "
-            f"load before {machine['load_before']}; commit {machine['commit']}"]
+            f"load before {machine['load_before']}; commit {machine['commit']}",
+            f"profile {machine['options']['profile']}: " + ", ".join(
+                f"{name} × {count}" for name, count in machine["instances"].items())]
 
 
 HEADER = (f"{'':20}{'accepted/s':>11}{'confirmed/s':>12}{'ratio':>7}{'p50 ms':>9}{'p90':>9}"
