@@ -22,8 +22,8 @@ namespace freehold::sql {
 enum class Dialect { sqlite, postgres };
 
 // What a driver may know of a statement, so that those of many bodies travel together: see by_key,
-// estimate and lock.
-enum class Reach { anything, key, estimate, lock, apart };
+// sum_by_key, estimate and lock.
+enum class Reach { anything, key, sum, estimate, lock, apart };
 
 // One text for every database, or one for each where the dialects differ.
 struct Dialects {
@@ -67,6 +67,13 @@ consteval Dialects by_key(Dialects texts) {
 }
 consteval Dialects by_key(const char* text) {
   return by_key(Dialects{text, text});
+}
+
+// The same of a change that adds or takes the units $2, its only other parameter: to be done once
+// for the sum of several is to be done for each, if it is done. Where `where` keeps the sum from
+// being taken, each is tried by itself.
+consteval Dialects sum_by_key(const char* text) {
+  return {text, text, Reach::sum};
 }
 
 // Promises of a query with one parameter that a body may do with what its rows were a while ago,

@@ -32,6 +32,10 @@ constexpr sql::Change<void(std::int64_t)> take_one{
     sql::by_key("update stock set units = units - 1 where id = $1 and units > 0")};
 constexpr sql::Change<void(std::int64_t, std::optional<std::string>)> set_remark{
     sql::by_key("update stock set remark = $2 where id = $1")};
+constexpr sql::Change<void(std::int64_t, std::int64_t)> take_units{
+    sql::sum_by_key("update stock set units = units - $2 where id = $1 and units >= $2")};
+constexpr sql::Change<void(std::int64_t, std::int64_t)> add_units{
+    sql::sum_by_key("update stock set units = units + $2 where id = $1")};
 constexpr sql::Change<void()> empty_all{"update stock set units = 0"};
 constexpr sql::Change<void(std::int64_t)> hold{
     sql::lock_by_key("select pg_advisory_xact_lock_shared($1)")};
@@ -109,6 +113,29 @@ TEST_F(Foresight, a_guarded_change_refuses_those_for_whom_nothing_is_left) {
   for (const Result<>& done : together(bodies)) taken += done ? 1 : 0;
   EXPECT_EQ(taken, 5);
   EXPECT_EQ(sql("select units from stock"), "0");
+}
+
+TEST_F(Foresight, units_of_one_row_are_taken_at_once_and_one_by_one_where_they_are_too_few) {
+  for (const std::int64_t there : {100, 11}) {
+    sql("truncate stock; insert into stock (id, units) values (1, " + std::to_string(there) + ")");
+    std::vector<Body> bodies;
+    for (int i = 0; i < 20; ++i)
+      bodies.emplace_back([i](SqlTransaction& transaction) -> Result<> {
+        transaction.run(add_units, 1, 1);
+        transaction.require(errors::not_the_owner, take_units, 1, i < 10 ? 2 : 3);
+        if (i == 15) transaction.run(add_units, 1, 1);
+        return {};
+      });
+    std::int64_t left = there;
+    int i = 0;
+    for (const Result<>& done : together(bodies)) {
+      if (done) left += (i == 15 ? 2 : 1) - (i < 10 ? 2 : 3);
+      EXPECT_TRUE(done || there == 11);
+      ++i;
+    }
+    EXPECT_EQ(sql("select units from stock"), std::to_string(left));
+    EXPECT_GE(left, 0);
+  }
 }
 
 TEST_F(Foresight, changes_of_one_key_keep_their_order_with_nulls_between) {

@@ -2,9 +2,12 @@
 #include "freehold/database/postgres/postgres_groups.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "freehold/base/assert.h"
 #include "freehold/database/postgres/postgres_connection.h"
 #include "freehold/database/postgres/postgres_foresight.h"
 
@@ -38,6 +41,20 @@ std::string arrays(const std::vector<unsigned>& types) {
     ++number;
   }
   return "unnest(" + values + ") as n (" + columns + ")";
+}
+
+// bigint, as it travels.
+std::int64_t number_in(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return std::bit_cast<std::int64_t>(value);
+}
+
+std::string bytes_of(std::int64_t number) {
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8)
+    bytes += static_cast<char>(std::bit_cast<std::uint64_t>(number) >> shift & 0xff);
+  return bytes;
 }
 
 // Whether one statement can stand for many.
@@ -90,22 +107,38 @@ PostgresGroups::Kind& PostgresGroups::kind_of(PostgresStatement& change, bool ex
 }
 
 bool PostgresGroups::add(PostgresStatement& change, bool expects_one) {
-  if (!is_on_ || change.reach_ != sql::Reach::key || change.parameters_.front().type == 0 ||
+  if (!is_on_ || !change.is_by_key() || change.parameters_.front().type == 0 ||
       !can_be_grouped(change.text_))
     return false;
   connection_.check_usable();
   Kind& kind = kind_of(change, expects_one);
-  std::size_t& group_of_key = group_of_key_[PostgresForesight::key_of(change)];
+  std::string key = PostgresForesight::key_of(change);
+  std::size_t& group_of_key = group_of_key_[key];
+  if (kind.newest != 0 && kind.newest == group_of_key &&
+      has_summed(groups_[kind.newest - 1], change, key))
+    return true;
   if (kind.newest == 0 || kind.newest <= group_of_key) {
     groups_.push_back({&kind, {}});
     kind.newest = groups_.size();
   }
   group_of_key = kind.newest;
-  Row row{PostgresForesight::key_of(change), {}};
+  Row row{std::move(key), {}};
   row.values.reserve(change.parameters_.size());
-  for (PostgresStatement::Parameter& parameter : change.parameters_)
+  for (const PostgresStatement::Parameter& parameter : change.parameters_)
     row.values.push_back(parameter.bytes);
   groups_[kind.newest - 1].rows.push_back(std::move(row));
+  return true;
+}
+
+// Adds the units to those of the row of that key.
+bool PostgresGroups::has_summed(Group& group, const PostgresStatement& change,
+                                const std::string& key) {
+  if (change.reach_ != sql::Reach::sum) return false;
+  const auto row = std::ranges::find(group.rows.rbegin(), group.rows.rend(), key, &Row::key);
+  FREEHOLD_ASSERT(row != group.rows.rend() && row->values.size() == 2, "a sum has key and units");
+  std::int64_t units = number_in(row->values[1]);
+  if (__builtin_add_overflow(units, number_in(change.parameters_[1].bytes), &units)) return false;
+  row->values[1] = bytes_of(units);
   return true;
 }
 

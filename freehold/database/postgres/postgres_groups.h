@@ -15,8 +15,8 @@ class PostgresConnection;
 
 // The changes by key (sql::by_key) that the bodies of a batch have made, until they are sent: those
 // of one text are one statement for many rows. Changes of one key keep their order, in statements
-// of their own if need be; a change that is not by key comes behind all that were made before it.
-// Rows are changed in the order of their keys.
+// of their own if need be, or are summed (sql::sum_by_key); a change that is not by key comes
+// behind all that were made before it. Rows are changed in the order of their keys.
 class PostgresGroups {
  public:
   explicit PostgresGroups(PostgresConnection& connection) : connection_(connection) {}
@@ -50,6 +50,7 @@ class PostgresGroups {
   };
 
   Kind& kind_of(PostgresStatement& change, bool expects_one);
+  static bool has_summed(Group& group, const PostgresStatement& change, const std::string& key);
   void send(Group& group);
 
   PostgresConnection& connection_;

@@ -224,14 +224,14 @@ void PostgresStatement::send() {
 }
 
 void PostgresStatement::note_change() {
-  if (reach_ == sql::Reach::key) connection_.foresight().changed(PostgresForesight::key_of(*this));
+  if (is_by_key()) connection_.foresight().changed(PostgresForesight::key_of(*this));
   if (reach_ == sql::Reach::anything) connection_.foresight().changed_anything();
 }
 
 bool PostgresStatement::change_one() {
   PostgresForesight& foresight = connection_.foresight();
-  if (reach_ == sql::Reach::key && foresight.is_looking()) return true;
-  if (reach_ == sql::Reach::key && connection_.groups().add(*this, true)) {
+  if (is_by_key() && foresight.is_looking()) return true;
+  if (is_by_key() && connection_.groups().add(*this, true)) {
     note_change();
     ++connection_.writes_;
     return true;

@@ -95,6 +95,7 @@ class PostgresStatement final : public SqlStatement {
   void adopt(std::shared_ptr<pg_result> result, std::vector<int> rows);
   void note_columns(int count);
   void note_change();
+  bool is_by_key() const { return reach_ == sql::Reach::key || reach_ == sql::Reach::sum; }
   std::string_view bytes(int column) const;
   [[noreturn]] void complain_of(int column) const;
 

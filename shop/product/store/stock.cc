@@ -17,6 +17,7 @@ using freehold::sql::Dialects;
 using freehold::sql::estimate;
 using freehold::sql::locking;
 using freehold::sql::Query;
+using freehold::sql::sum_by_key;
 
 struct AdjustmentId : freehold::Id<AdjustmentId> {};
 
@@ -71,14 +72,14 @@ constexpr Change<void(freehold::Time)> forget_released{
     "where released_at < $1 order by released_at limit 2)"};
 
 constexpr Change<void(ProductId, std::int64_t)> reserve_units{
-    by_key("update stock set reserved = reserved + $2 "
-           "where product_id = $1 and on_hand - reserved >= $2")};
+    sum_by_key("update stock set reserved = reserved + $2 "
+               "where product_id = $1 and on_hand - reserved >= $2")};
 constexpr Change<void(ProductId, std::int64_t)> unreserve_units{
-    by_key("update stock set reserved = reserved - $2 where product_id = $1")};
-constexpr Change<void(ProductId, std::int64_t)> sell_units{
-    by_key("update stock set on_hand = on_hand - $2, reserved = reserved - $2, sold = sold + $2 "
-           "where product_id = $1")};
-constexpr Change<void(ProductId, std::int64_t)> return_units{by_key(
+    sum_by_key("update stock set reserved = reserved - $2 where product_id = $1")};
+constexpr Change<void(ProductId, std::int64_t)> sell_units{sum_by_key(
+    "update stock set on_hand = on_hand - $2, reserved = reserved - $2, sold = sold + $2 "
+    "where product_id = $1")};
+constexpr Change<void(ProductId, std::int64_t)> return_units{sum_by_key(
     "update stock set on_hand = on_hand + $2, returned = returned + $2 where product_id = $1")};
 
 void record_adjustment(SqlTransaction& transaction, ProductId id, std::int64_t delta,
