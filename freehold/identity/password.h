@@ -29,12 +29,12 @@ Result<std::string> hash_password(std::string_view password);
 // Refused: overloaded (no memory), internal (`encoded` is not what hash_password makes).
 Result<bool> verify_password(std::string_view encoded, std::string_view candidate);
 
-// Threads of their own for passwords, and two bounded queues before them, one for new passwords and
-// one for those that are verified: who fills this pool fills nothing else, and a flood of
-// registrations leaves half of it to log-ins. The queues take turns. Each operation takes its text
-// by value, wipes it from memory when done, and completes on the executor of the coroutine that
-// awaits it. Callable from any thread; destroy it before the io_context of the coroutines that use
-// it.
+// Threads of their own for passwords, which run when nobody else on the machine wants the core, and
+// two bounded queues before them, one for new passwords and one for those that are verified: who
+// fills this pool fills nothing else, and a flood of registrations leaves half of it to log-ins.
+// The queues take turns. Each operation takes its text by value, wipes it from memory when done,
+// and completes on the executor of the coroutine that awaits it. Callable from any thread; destroy
+// it before the io_context of the coroutines that use it.
 class PasswordPool {
  public:
   struct Options {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
@@ -10,9 +11,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "freehold/base/clock.h"
 #include "freehold/base/errors.h"
 
 namespace freehold::identity {
@@ -154,6 +158,24 @@ TEST(PasswordPool, works_on_as_many_threads_as_it_was_given) {
   for (int i = 0; i < 12; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
   context.run();
   EXPECT_EQ(outcomes.done, 12);
+}
+
+std::ptrdiff_t idle_threads_here() {
+  std::ptrdiff_t idle = 0;
+  for (const auto& thread : std::filesystem::directory_iterator{"/proc/self/task"})
+    if (sched_getscheduler(std::stoi(thread.path().filename())) == SCHED_IDLE) ++idle;
+  return idle;
+}
+
+TEST(PasswordPool, gives_way_to_whoever_wants_the_core) {
+  asio::io_context context;
+  PasswordPool pool{{.threads = 3, .queue_max = 64}};
+  Outcomes outcomes;
+  for (int i = 0; i < 12; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
+  context.run();
+  const auto until = deadline_in(std::chrono::seconds{10});  // one may not have begun yet
+  while (idle_threads_here() < 3 && SteadyClock::now() < until) std::this_thread::yield();
+  EXPECT_EQ(idle_threads_here(), 3);
 }
 
 }  // namespace
