@@ -169,7 +169,7 @@ synchronous_commit = on
 shared_buffers = 256MB
 max_wal_size = 4GB
 checkpoint_timeout = 15min
-autovacuum_naptime = 5s
+autovacuum_naptime = 30s
 jit = off
 
 timezone = 'UTC'
