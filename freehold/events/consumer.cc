@@ -29,6 +29,11 @@ Consumer& Consumer::on_set_aside(AsideHandler handler) {
   return *this;
 }
 
+Consumer& Consumer::after_unclean_stop(std::function<void()> handler) {
+  after_unclean_stop_ = std::move(handler);
+  return *this;
+}
+
 Consumer& Consumer::rebuild_on_divergence(Rebuild rebuild) {
   rebuild_ = std::move(rebuild);
   return *this;

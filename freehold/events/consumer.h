@@ -62,6 +62,10 @@ class Consumer {
   using AsideHandler = std::function<void(SqlTransaction&, const Delivery&, std::string_view why)>;
   Consumer& on_set_aside(AsideHandler handler);
 
+  // Runs on the loop's executor, before the first event, when the owner before did not stop in an
+  // orderly way.
+  Consumer& after_unclean_stop(std::function<void()> handler);
+
   // For a consumer that can begin anew (a replica): awaited, on the loop's executor, when the
   // source's log is no longer the one that was read, in place of stopping. It leaves the cursors
   // (Books::begin_cursor, cursor_name()) where reading goes on; an error stops the consumer.
@@ -95,6 +99,7 @@ class Consumer {
   void apply(SqlTransaction& transaction, const Decoded& decoded, const Delivery& delivery) const;
   void name_locks(RowLocks& locks, const Decoded& decoded, std::string_view type) const;
   const AsideHandler& set_aside_handler() const { return on_set_aside_; }
+  const std::function<void()>& unclean_stop_handler() const { return after_unclean_stop_; }
   const Rebuild& rebuild() const { return rebuild_; }
 
  private:
@@ -106,6 +111,7 @@ class Consumer {
   std::map<std::string, Typed, std::less<>> typed_;  // by type
   std::map<std::string, Handler, std::less<>> raw_;  // by family or "service.*"
   AsideHandler on_set_aside_;
+  std::function<void()> after_unclean_stop_;
   Rebuild rebuild_;
 };
 

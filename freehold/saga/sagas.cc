@@ -98,6 +98,9 @@ std::vector<std::string> Sagas::peers() const {
 
 Consumer Sagas::replies_from(std::string peer) {
   Consumer consumer{"sagas", std::move(peer)};
+  // An instance that takes over from one that has died may find the reply that killed it.
+  consumer.after_unclean_stop(
+      [runner = parts_->runner] { runner->be_careful(SagaRunner::careful_resumes); });
   consumer.on_family("freehold.reply", [runner = parts_->runner](SqlTransaction& transaction,
                                                                  const Delivery& delivery) {
     runner->take_reply(transaction, delivery);
@@ -118,7 +121,10 @@ Result<> Sagas::start() {
     running = books.count_sagas(SagaStatus::running);
     parked = books.count_sagas(SagaStatus::parked);
     diverged = books.count_sagas(SagaStatus::diverged);
-    if (parts_->database.is_shared()) return {};  // see SagaRunner::leads
+    if (parts_->runner->is_one_of_several()) {
+      parts_->runner->leads(transaction);  // unless another one is alive: then it does
+      return {};
+    }
     was_open = books.document(SagaRunner::state_document) == SagaRunner::open;
     if (!was_open) books.put_document(SagaRunner::state_document, SagaRunner::open);
     return {};

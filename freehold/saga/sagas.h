@@ -25,9 +25,9 @@ struct SagaOptions {
   int deaths_max = 3;  // of the process in one resume; then it is parked
   std::chrono::microseconds retry_after{std::chrono::seconds{1}};  // doubles with each attempt
   std::chrono::hours keep_ended{7 * 24};
-  // The instance of the service, as in ConsumerOptions: of several on a shared database one fires
-  // the timers.
-  std::string owner = "1";
+  // The instance of the service where several may run sagas on one database, drawn at each start:
+  // of these one fires the timers. Empty: there is one alone.
+  std::string owner = {};
 };
 
 // How many sagas are alive, and what they came to since the start.
@@ -62,7 +62,7 @@ struct SagaFinding {
 // unclean stop are noted before they are tried. Parked and diverged sagas still take replies, and
 // wait for retry().
 //
-// Of several instances on a shared database each resumes the sagas of the replies that its
+// Of several instances on a database each resumes the sagas of the replies that its
 // consumers take, under a lock of the saga's row. Timers and retries are the business of the one
 // that has the lease "saga", which is taken in the transactions that fire them.
 //
@@ -107,8 +107,8 @@ class Sagas {
   // all of them: for the operator, before a rollout. Changed requests alone are no reason not to.
   Result<std::vector<SagaFinding>> check() const;
 
-  // As the commits so far have told, since start(), and in a shared database, of those alive, as it
-  // said at most a second ago; reads nothing. Any thread.
+  // As the commits so far have told, since start(); where there are several instances, of those
+  // alive, as the database said at most a second ago; reads nothing. Any thread.
   SagaCounts counts() const;
 
   // Sagas in that status, by id, after `after_id` ("": from the first).

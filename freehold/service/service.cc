@@ -95,8 +95,8 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.answers =
       std::make_unique<http::RememberedAnswers>(*parts.database, parts.configuration.answers_max);
   parts.routes->remember_answers_in(*parts.answers);
-  parts.sagas =
-      std::make_unique<Sagas>(*parts.database, executor, SagaOptions{.owner = parts.instance});
+  parts.sagas = std::make_unique<Sagas>(
+      *parts.database, executor, SagaOptions{.owner = parts.is_on_server() ? parts.instance : ""});
   parts.replicas = parts.is_on_server()
                        ? std::make_unique<Replicas>(
                              *parts.database, [&] { return parts.open_schema(); }, parts.instance)

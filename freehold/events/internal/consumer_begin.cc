@@ -295,6 +295,7 @@ Task<bool> ConsumerLoop::Run::apply_states(StatesPage page, std::string family) 
 // From here on a crash may be an event's doing. What the last life left undone is tried carefully.
 Task<bool> ConsumerLoop::Run::mark_unclean() {
   if (!notes_.clean) {
+    if (consumer_.unclean_stop_handler()) consumer_.unclean_stop_handler()();
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
       partitions_[i]->careful_through = log_.heads[i].position;
       partitions_[i]->careful_events = options_.batch_events_max;

@@ -169,7 +169,7 @@ void SagaRunner::fire(SqlTransaction& transaction, const std::string& id) {
 // now; whoever else would waits for this transaction. Who comes into it after one that has died is
 // careful: it may have died of what is due now.
 bool SagaRunner::leads(SqlTransaction& transaction) {
-  if (!database_.is_shared()) return true;
+  if (!is_one_of_several()) return true;
   Books& books = transaction.books();
   const auto epoch = books.take_lease(consumer, options_.owner, lease);
   stands_by_ = !epoch.has_value();
@@ -188,7 +188,7 @@ Task<> SagaRunner::leave() {
   const auto self = shared_from_this();
   (void)co_await database_.write([self](SqlTransaction& transaction) {
     Books& books = transaction.books();
-    if (self->database_.is_shared()) {
+    if (self->is_one_of_several()) {
       if (!books.holds_lease(consumer, self->epoch_)) return;
       books.release_lease(consumer, self->epoch_);
     }
@@ -197,7 +197,7 @@ Task<> SagaRunner::leave() {
 }
 
 Task<Result<>> SagaRunner::count_all() {
-  if (!database_.is_shared()) co_return Result<>{};
+  if (!is_one_of_several()) co_return Result<>{};
   const Time since = std::exchange(counted_at_, now());
   FREEHOLD_CO_TRY(const auto counted, co_await database_.read([since](SqlTransaction& transaction) {
     Books& books = transaction.books();

@@ -67,6 +67,11 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   Task<Result<std::size_t>> fire_timers();
   // Tries what is due of the resumes that failed, each by itself. Returns how many.
   Task<Result<std::size_t>> try_again();
+  // Whether other instances may run sagas on the database.
+  bool is_one_of_several() const { return !options_.owner.empty(); }
+  // The first statement of what one of several does: whether this one does it, from now on for the
+  // length of a lease.
+  bool leads(SqlTransaction& transaction);
   // Whether the last of these calls has found that another instance fires the timers.
   bool stands_by() const { return stands_by_; }
   // The next moment at which either has something to do, if there is one.
@@ -87,7 +92,6 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   // Ends the step if it waits, and lets its saga go on; else keeps the outcome as late.
   void wake(SqlTransaction& transaction, std::string_view saga, int step, StepState state,
             std::string_view outcome);
-  bool leads(SqlTransaction& transaction);
   Task<Result<>> fire(std::vector<std::string> due);
   void fire(SqlTransaction& transaction, const std::string& saga);
   // Ends the waiting step; the saga goes on now or, when that must be noted first, soon.
