@@ -38,6 +38,7 @@ struct RunningBody {
 
 }  // namespace internal
 
+// NOLINTBEGIN(performance-unnecessary-value-param): they are moved, which is not seen in braces
 template <class Body>
 Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_parent,
                                                  NamesLocks names_locks,
@@ -46,6 +47,8 @@ Task<internal::BodyResult<Body>> Database::write(Body body, std::string trace_pa
       {.urgency = Urgency::request, .names_locks = std::move(names_locks), .hold = std::move(hold)},
       std::move(body), std::move(trace_parent));
 }
+
+// NOLINTEND(performance-unnecessary-value-param)
 
 template <class Body>
 Task<internal::BodyResult<Body>> Database::write_alone(Body body) {
