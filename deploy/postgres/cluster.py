@@ -150,7 +150,9 @@ def _as_server(*options):
 
 # What is acknowledged is on disk. What a client that was stopped may hold back is bounded by the
 # toolkit's sessions themselves. A few rows (heads, cursors) are written by every commit: vacuum
-# looks after them often.
+# looks after them often. What was erased leaves the log as well: a segment that a service has
+# closed is deleted, not used again, with the next checkpoint. The server's own record names no
+# row's values.
 _SETTINGS = """\
 # Made by deploy/postgres at each start.
 listen_addresses = '127.0.0.1'
@@ -169,6 +171,8 @@ synchronous_commit = on
 shared_buffers = 256MB
 max_wal_size = 4GB
 checkpoint_timeout = 15min
+wal_recycle = off
+log_error_verbosity = terse
 autovacuum_naptime = 30s
 jit = off
 

@@ -53,6 +53,13 @@ alter default privileges for role :"owner" in schema public
 alter default privileges for role :"owner" in schema public
   grant usage, select on sequences to :"application";
 alter default privileges for role :"owner" in schema public grant select on tables to :"reader";
+alter default privileges for role :"owner" revoke execute on functions from public;
+alter default privileges for role :"owner" in schema public
+  grant execute on functions to :"application";
+revoke execute on all functions in schema public from public;
+grant execute on all functions in schema public to :"application";
+-- After an erasure: the log's segment that may hold what was erased is closed.
+grant execute on function pg_catalog.pg_switch_wal() to :"owner";
 grant select, insert, update, delete on all tables in schema public to :"application";
 grant usage, select on all sequences in schema public to :"application";
 grant select on all tables in schema public to :"reader";

@@ -27,7 +27,8 @@ using Body = std::move_only_function<Result<>(SqlTransaction&)>;
 
 // Goes on where the coroutine ran.
 template <class Handler>
-void submit_for(Handler handler, Database& database, Submission how, Body body) {
+void submit_for(Handler handler, Database& database, Submission how,  // NOLINT: it is moved
+                Body body) {
   auto executor = boost::asio::get_associated_executor(handler);
   auto done = [handler = std::move(handler)](Result<> outcome) mutable {
     std::move(handler)(std::move(outcome));

@@ -154,6 +154,10 @@ create table if not exists freehold_answer (
 // freehold_commit: (lane, batch) of commits, by which one whose answer was lost is found.
 // freehold_empty_answers: for the service's role, which may not truncate; where somebody looks at
 // the part for long (a dump does), it is not waited for.
+// freehold_rewrite_personal_tables: VACUUM leaves the bytes of a dead row in the gap of its page,
+// and only a table's owner may write it anew. Rows, indexes and long values go to new files; the
+// table is locked meanwhile. The segment of the server's log that may hold such bytes is closed, if
+// the owner may do that, so that the next checkpoint lets it go.
 constexpr std::string_view postgres_alone = R"(
 create table if not exists freehold_commit (
   lane bigint not null,
@@ -163,6 +167,27 @@ create table if not exists freehold_commit (
   primary key (lane, batch)) with (autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_scale_factor = 0);
 alter table freehold_saga drop column if exists number;
+create or replace function freehold_rewrite_personal_tables() returns bigint language plpgsql
+  security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  personal record;
+  tables bigint := 0;
+begin
+  for personal in
+    select c.oid::regclass as name, i.relname as key
+    from pg_class c join pg_index x on x.indrelid = c.oid and x.indisprimary
+    join pg_class i on i.oid = x.indexrelid
+    where c.relowner = current_user::regrole
+    and obj_description(c.oid, 'pg_class') = 'personal data' order by c.relname
+  loop
+    execute format('cluster %s using %I', personal.name, personal.key);
+    tables := tables + 1;
+  end loop;
+  if has_function_privilege('pg_switch_wal()', 'execute') then
+    perform pg_switch_wal();
+  end if;
+  return tables;
+end $$;
 alter table freehold_head set (fillfactor = 10, autovacuum_vacuum_threshold = 100,
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 alter table freehold_cursor set (fillfactor = 10, autovacuum_vacuum_threshold = 100,

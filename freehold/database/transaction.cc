@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::size_t event_bytes_max = 64 * 1024;
 
+std::int64_t microseconds_of(Time time) {
+  return time.time_since_epoch().count();
+}
+
 }  // namespace
 
 void Transaction::append(NewEvent event) {
@@ -34,6 +38,10 @@ void Transaction::on_rollback(std::move_only_function<void()> what) {
 void Transaction::changed(std::string subject) {
   if (!watches_) return;
   on_commit([watches = watches_, subject = std::move(subject)] { watches->changed(subject); });
+}
+
+void Transaction::erased() {
+  books().put_document(internal::erasure_document, std::to_string(microseconds_of(now())));
 }
 
 Transaction::Mark Transaction::mark() const {

@@ -73,6 +73,10 @@ class Transaction {
   // After the commit, wakes those who watch this subject (an aggregate's id), see watch.h.
   void changed(std::string subject);
 
+  // What this body deletes or overwrites is personal: its bytes are to leave the database's files,
+  // and its log, within the time that the service is given for that.
+  void erased();
+
   // Runs `body()` -> T or Result<T> as an inner atomic scope: a refusal undoes what this body did,
   // its appended events and its on_commit entries, and is returned; the transaction goes on.
   // Costs nothing unless the body is refused after it has written (then the batch is run once more,
@@ -115,6 +119,9 @@ class Transaction {
 };
 
 namespace internal {
+
+// The moment of the last erasure whose bytes may be in files, in microseconds since 1970; or empty.
+inline constexpr std::string_view erasure_document = "freehold_erasure";
 
 // A body is refused from within (SqlTransaction::require). Caught by attempt() and by the lane.
 struct Refused {

@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/service/own_database.h"
 
+#include <chrono>
+
 #include "freehold/base/assert.h"
+#include "freehold/base/clock.h"
 #include "freehold/base/errors.h"
 
 namespace freehold {
+namespace {
+
+// Of what a read still sees nothing is gone; reads end after a second.
+constexpr std::chrono::seconds reads_end_within{2};
+
+}  // namespace
+
 Database& OwnDatabase::operator*() const {
   FREEHOLD_ASSERT(*this, "the service's database is not open");
   if (embedded_) return *embedded_;
@@ -25,7 +35,7 @@ Result<> OwnDatabase::back_up_to(const std::filesystem::path& file) const {
 
 Result<> OwnDatabase::erase_for_good() const {
   if (embedded_) return embedded_->truncate_wal();
-  return {};
+  return on_server_->erase_for_good(now() - reads_end_within);
 }
 
 void OwnDatabase::stop() {

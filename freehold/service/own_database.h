@@ -30,9 +30,9 @@ class OwnDatabase {
   const LaneStatistics& lane_statistics() const;
   // Copies the database into a new file. Blocks. Refused on a server: pg_dump does that there.
   Result<> back_up_to(const std::filesystem::path& file) const;
-  // Afterwards what was deleted is in no file any more. Blocks. On a server there is nothing to do:
-  // it vacuums the tables with personal data when a row of them has died; the bytes of that row go
-  // from its files when their place is written over.
+  // Afterwards what was deleted is in no file any more. Blocks. On a server: what was erased
+  // (PostgresDatabase::erase_for_good) is in no file of the database; it stays in the server's log
+  // until that is cut.
   Result<> erase_for_good() const;
   void stop();
 

@@ -27,7 +27,7 @@ constexpr int products = 6;
 constexpr int orders = 150;  // of each instance
 
 class TwoInstances : public testing::Test {
- protected:
+ public:
   TwoInstances() : name_(cluster().create_database()) {
     freehold::set_own_service("product");
     one_ = std::make_unique<PostgresInstance>(cluster().url(name_), 2);
@@ -44,6 +44,7 @@ class TwoInstances : public testing::Test {
     cluster().drop_database(name_);
   }
 
+ protected:
   static ScratchCluster& cluster() { return ScratchCluster::shared(); }
 
   void add_product() {
@@ -63,6 +64,7 @@ class TwoInstances : public testing::Test {
     std::vector<Line> lines;
     const std::uint64_t first = freehold::Random::current().below(products);
     const std::uint64_t step = freehold::Random::current().below(2) == 0 ? 1 : products - 1;
+    lines.reserve(3);
     for (std::uint64_t i = 0; i < 3; ++i) lines.push_back({ids_[(first + i * step) % products], 1});
     return lines;
   }

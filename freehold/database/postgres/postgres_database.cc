@@ -18,7 +18,7 @@ namespace freehold {
 namespace {
 
 // Which shape the toolkit's own tables have; a program does not open what a newer one has made.
-constexpr int books_version = 2;
+constexpr int books_version = 3;
 constexpr std::string_view version_document = "freehold_books_version";
 constexpr sql::Query<std::int64_t()> books_of_database{sql::Dialects{
     .sqlite = "select 1", .postgres = "select count(to_regclass('freehold_document'))"}};
@@ -30,6 +30,12 @@ constexpr std::string_view hold_others_back =
 // more.
 constexpr sql::Change<void(Time)> forget_markers{"delete from freehold_commit where at < $1"};
 constexpr std::chrono::hours markers_kept{24};
+
+constexpr std::string_view rewrite_personal_tables =
+    "select freehold_rewrite_personal_tables() as tables";
+constexpr std::string_view note_erased =
+    "update freehold_document set text = '' where name = $1 and text = $2";
+constexpr std::chrono::minutes rewrite_patience{10};
 
 constexpr std::chrono::seconds connect_patience{5};
 
@@ -167,6 +173,33 @@ Result<> PostgresDatabase::read_now(std::move_only_function<void(SqlTransaction&
 
 Result<> PostgresDatabase::write_now(std::move_only_function<Result<>(SqlTransaction&)> body) {
   return parts_->lane.write_now(std::move(body));
+}
+
+// Die before the commit: the note of the erasure is there, and it is done again. An erasure that is
+// committed meanwhile changes the note, or waits for the tables: it is for the next call.
+Result<> PostgresDatabase::erase_for_good(Time erased_before) {
+  std::string noted;
+  FREEHOLD_TRY(read_now([&](SqlTransaction& transaction) {
+    noted = transaction.books().document(internal::erasure_document).value_or("");
+  }));
+  if (noted.empty() || std::stoll(noted) >= erased_before.time_since_epoch().count()) return {};
+  try {
+    auto options = connection_options(parts_->options, PostgresConnection::Use::lane);
+    options.name = parts_->options.service + " erasure";
+    PostgresConnection connection{options, deadline_in(connect_patience)};
+    connection.set_patience(rewrite_patience);
+    connection.begin_transaction(std::nullopt);
+    connection.statement(rewrite_personal_tables).execute();
+    PostgresStatement& note = connection.statement(note_erased);
+    note.text(1, internal::erasure_document);
+    note.text(2, noted);
+    note.send();
+    connection.send_command("commit");
+    connection.wait();
+    return {};
+  } catch (const DatabaseFault& fault) {
+    return fault.error();
+  }
 }
 
 void PostgresDatabase::submit(Urgency urgency, Job job) {

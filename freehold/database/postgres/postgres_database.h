@@ -84,6 +84,14 @@ class PostgresDatabase final : public Database {
   bool reads_elsewhere() const override { return true; }
   void submit_read(Read read) override;
 
+  // Writes the tables anew that are commented as 'personal data', if something was erased
+  // (Transaction::erased) before that moment and they were not since: then the erased bytes are in
+  // no file of the database. What of them is in the server's log goes with the next checkpoint
+  // (deploy/postgres/README.md). A moment of some seconds ago: rows that a read still sees stay.
+  // The tables are locked meanwhile; who writes to them waits, for the time of a lock. Blocks, on a
+  // connection of its own. Fails with database_unavailable: then it is still to be done.
+  Result<> erase_for_good(Time erased_before);
+
   // Refuses new jobs, finishes the queued ones or fails them when the server is away, ends the
   // threads and connections. Twice is once. Call it before the executor goes.
   void stop();

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "freehold/base/assert.h"
@@ -203,6 +204,17 @@ std::string ScratchCluster::url(std::string_view database, std::string_view role
 
 std::filesystem::path ScratchCluster::socket() const {
   return directory_ / ".s.PGSQL.5432";
+}
+
+std::vector<std::filesystem::path> ScratchCluster::files_with(std::string_view bytes) const {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{directory_ / "data"}) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file{entry.path(), std::ios::binary};
+    const std::string content{std::istreambuf_iterator<char>{file}, {}};
+    if (content.contains(bytes)) found.push_back(entry.path());
+  }
+  return found;
 }
 
 std::string ScratchCluster::run(std::string_view database, const std::string& script) const {

@@ -39,6 +39,8 @@ class ScratchCluster {
   std::string run(std::string_view database, const std::string& script) const;
 
   std::filesystem::path socket() const;
+  // Which of the server's files hold these bytes.
+  std::vector<std::filesystem::path> files_with(std::string_view bytes) const;
   pid_t postmaster() const { return postmaster_; }
 
   void start();  // and waits until it takes connections

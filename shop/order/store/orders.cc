@@ -222,6 +222,7 @@ std::optional<Claim> claim_of(SqlTransaction& transaction, OrderId id) {
 void forget_customer(SqlTransaction& transaction, user::UserId customer) {
   lock(transaction, lock_forgetting, customer);
   transaction.run(empty_addresses, customer);
+  transaction.erased();
   transaction.run(insert_forgotten, customer);
 }
 

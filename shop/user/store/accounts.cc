@@ -97,6 +97,7 @@ freehold::Result<> set_role(SqlTransaction& transaction, const std::string& emai
 void erase(SqlTransaction& transaction, UserId id) {
   end_sessions_of(transaction, id);
   transaction.run(delete_row, id);
+  transaction.erased();
   append(transaction, UserErased{id});
 }
 

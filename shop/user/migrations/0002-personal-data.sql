@@ -1,0 +1,2 @@
+-- expand
+-- SQLite overwrites what is deleted; PostgreSQL is told where personal data is.
