@@ -7,8 +7,9 @@ import subprocess
 
 from books import Books
 
-# What the books look at: the columns, those of bytes marked with '*', and which rows: "{place}",
-# "{order}" and "{answer}" are the marks behind which all is new.
+# What the books look at: the columns, those of bytes marked with '*', behind '=' what they are
+# called or made of there, and which rows: "{place}", "{order}" and "{answer}" are the marks behind
+# which all is new.
 _OF_ANY = {
     "freehold_head": ("partition position low_position", ""),
     "freehold_cursor": ("consumer position stamp", ""),
@@ -20,7 +21,7 @@ _OF_SERVICE = {
         **_OF_ANY,
         "customer_order": ("id* status lines placed_at settled_at", "id > {order}"),
         "freehold_saga": ("id status ended", "ended = 0"),
-        "freehold_answer": ("sequence scope key location", "sequence > {answer}"),
+        "freehold_answer": ("sequence=at scope='' key*=digest location", "at > {answer}"),
         "product_replica": ("id* name price_amount_minor price_currency sale version "
                             "freehold_deleted", ""),
     },
@@ -45,8 +46,8 @@ class PostgresBooks(Books):
         connection.execute("attach ':memory:' as product")
         for database, tables in _OF_SERVICE.items():
             for table, (columns, _) in tables.items():
-                connection.execute(f"create table {database}.{table} "
-                                   f"({columns.replace('*', '').replace(' ', ', ')})")
+                names = ", ".join(_name(column) for column in columns.split())
+                connection.execute(f"create table {database}.{table} ({names})")
             connection.execute(f"create index {database}.by_place on freehold_event (place)")
         connection.execute("create index main.orders on customer_order (id)")
         connection.execute("create index product.reservations on reservation (id)")
@@ -81,7 +82,7 @@ class PostgresBooks(Books):
                                      where.format(**marks, place=self._places[database]))
 
     def _copy_table(self, database, table, columns, where):
-        names = ", ".join(column.rstrip("*") for column in columns)
+        names = ", ".join(column.partition("=")[2] or _name(column) for column in columns)
         query = f"select {names} from {table}" + (f" where {where}" if where else "")
         self._db.execute(f"delete from {database}.{table}")
         insert = f"insert into {database}.{table} values ({', '.join('?' * len(columns))})"
@@ -107,7 +108,8 @@ def shape_on_server(urls, run_as=()):
     for service, url in urls.items():
         columns = {}
         for line in _ask(url, "select table_name, column_name from information_schema.columns "
-                         "where table_schema = 'public' and table_name <> 'product_search'",
+                         "where table_schema = 'public' and table_name <> 'product_search' "
+                         "and table_name not like 'freehold_answer\\_%'",
                          run_as).splitlines():
             table, column = line.split("|")
             columns.setdefault(table, []).append(f"coalesce(length({column}::text), 0)")
@@ -130,9 +132,13 @@ def _psql(url, query):
             "--tuples-only", "--command", query, url]
 
 
+def _name(column):
+    return column.partition("=")[0].rstrip("*")
+
+
 def row_of(line, columns):
     """A line of COPY's text format."""
-    return [_bytes(text) if column.endswith("*") else _value(text)
+    return [_bytes(text) if "*" in column else _value(text)
             for column, text in zip(columns, line[:-1].split("\t"))]
 
 

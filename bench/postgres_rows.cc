@@ -123,10 +123,7 @@ PostgresRows::Texts PostgresRows::views_of(const std::vector<std::string>& texts
 }
 
 PostgresOrderRows::PostgresOrderRows(const std::string& url)
-    : PostgresRows(url, "order", order::migrations()) {
-  newest_answer_ =
-      number(statement("select coalesce(max(sequence), 0)::bigint from freehold_answer"));
-}
+    : PostgresRows(url, "order", order::migrations()) {}
 
 void PostgresOrderRows::write(const Orders& confirmed, const Orders& accepted) {
   std::vector<Event> events;
@@ -138,14 +135,11 @@ void PostgresOrderRows::write(const Orders& confirmed, const Orders& accepted) {
 
 void PostgresOrderRows::accept(const Orders& orders, std::vector<Event>& events) {
   const std::int64_t now = now_us();
-  std::vector<std::string> sagas, inputs, keys, locations, bodies;
-  std::vector<std::int64_t> sequences;
+  std::vector<std::string> sagas, inputs, names, locations, bodies;
   for (const BareOrder& order : orders) {
     sagas.push_back(saga_id(order));
     inputs.push_back(saga_input(order));
-    newest_answer_ = std::max(newest_answer_ + 1, now);
-    sequences.push_back(newest_answer_);
-    keys.push_back(order.id_text.substr(0, 32));
+    names.push_back(std::string{answer_scope} + "\n" + order.id_text.substr(0, 32));
     locations.push_back(answer_location(order));
     bodies.push_back(answer_body(order));
     events.push_back({reserve_type, "product", reserve_event(order)});
@@ -171,16 +165,15 @@ void PostgresOrderRows::accept(const Orders& orders, std::vector<Event>& events)
   insert_saga.text(5, journal_begun());
   send(insert_saga);
   PostgresStatement& insert_answer = statement(
-      "insert into freehold_answer (sequence, at, scope, key, request_hash, status, location, "
-      "body) select sequence, $5, $6, key, $7, 202, location, body "
-      "from unnest($1, $2, $3, $4) as n (sequence, key, location, body)");
-  insert_answer.integers(1, sequences);
-  insert_answer.texts(2, views_of(keys));
-  insert_answer.texts(3, views_of(locations));
-  insert_answer.texts(4, views_of(bodies));
+      "insert into freehold_answer (digest, slot, at, request_hash, status, location, body) "
+      "select substring(sha256(convert_to(name, 'UTF8')) from 1 for 16), $4, $5, $6, 202, "
+      "location, body from unnest($1, $2, $3) as n (name, location, body)");
+  insert_answer.texts(1, views_of(names));
+  insert_answer.texts(2, views_of(locations));
+  insert_answer.texts(3, views_of(bodies));
+  insert_answer.integer(4, 0);
   insert_answer.integer(5, now);
-  insert_answer.text(6, answer_scope);
-  insert_answer.integer(7, request_hash);
+  insert_answer.integer(6, request_hash);
   send(insert_answer);
 }
 

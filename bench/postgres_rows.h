@@ -52,8 +52,6 @@ class PostgresOrderRows final : public PostgresRows {
  private:
   void accept(const Orders& orders, std::vector<Event>& events);
   void confirm(const Orders& orders, std::vector<Event>& events);
-
-  std::int64_t newest_answer_ = 0;
 };
 
 class PostgresProductRows final : public PostgresRows {

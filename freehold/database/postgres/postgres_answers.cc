@@ -33,8 +33,8 @@ constexpr std::string_view answers_of_keys =
     "from unnest($1) with ordinality as n (name, number) cross join lateral (select * from "
     "freehold_answer where digest = " FREEHOLD_DIGEST_OF("n.name") " limit 5) as a";
 constexpr std::string_view insert_answer =
-    "insert into freehold_answer (slot, digest, at, request_hash, status, location, body) "
-    "values ($1, " FREEHOLD_DIGEST_OF("$2") ", $3, $4, $5, $6, $7)";
+    "insert into freehold_answer (digest, slot, at, request_hash, status, location, body) "
+    "values (" FREEHOLD_DIGEST_OF("$1") ", $2, $3, $4, $5, $6, $7)";
 constexpr std::string_view drop_outlived =
     "delete from freehold_answer where digest = " FREEHOLD_DIGEST_OF("$1") " and slot = $2";
 #undef FREEHOLD_DIGEST_OF
@@ -101,15 +101,16 @@ std::vector<std::pair<std::size_t, std::int64_t>> PostgresBooks::find_answers(
 }
 
 std::uint64_t PostgresBooks::remember_answer(const StoredAnswer& answer) {
-  PostgresStatement& insert = statement(insert_answer);
-  insert.integer(1, slot_number(answer.at) % slots);
-  insert.text(2, name_of(answer.scope, answer.key));
+  PostgresStatement& insert = statement_by_key(insert_answer);
+  insert.text(1, name_of(answer.scope, answer.key));
+  insert.integer(2, slot_number(answer.at) % slots);
   insert.integer(3, answer.at.time_since_epoch().count());
   insert.integer(4, internal::column_of_bits(answer.request_hash));
   insert.integer(5, answer.status);
   insert.text(6, answer.location);
   insert.text(7, answer.body);
   insert.send();
+  insert.reset();
   return 0;
 }
 

@@ -83,6 +83,10 @@ PostgresStatement& PostgresBooks::statement(std::string_view text) {
   return static_cast<PostgresStatement&>(transaction_.statement(text));
 }
 
+PostgresStatement& PostgresBooks::statement_by_key(std::string_view text) {
+  return static_cast<PostgresStatement&>(transaction_.statement_by_key(text));
+}
+
 // Die before the commit: neither events nor positions are there. After it: both are, and every
 // position up to the head has its event.
 void PostgresBooks::seal(std::span<const NewEvent> events) {

@@ -46,6 +46,7 @@ class PostgresBooks final : public SqlBooks {
   std::vector<std::pair<std::size_t, std::int64_t>> find_answers(
       std::span<AnswerHold* const> holds, std::span<const std::string> names);
   PostgresStatement& statement(std::string_view text);
+  PostgresStatement& statement_by_key(std::string_view text);
   void bind_heads(std::span<const std::int64_t> events_of);
   void bind_events(std::span<const NewEvent> events);
   void bind_states(std::span<const NewEvent> events, std::span<const std::size_t> states);

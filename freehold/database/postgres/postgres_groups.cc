@@ -59,7 +59,7 @@ std::string bytes_of(std::int64_t number) {
 
 // Whether one statement can stand for many.
 bool can_be_grouped(std::string_view text) {
-  if (text.starts_with("insert into ")) return text.find(" values ($1") != std::string_view::npos;
+  if (text.starts_with("insert into ")) return text.find(" values (") != std::string_view::npos;
   const std::size_t where = text.find(" where ");
   return text.starts_with("update ") && where != std::string_view::npos &&
          where == text.rfind(" where ");
