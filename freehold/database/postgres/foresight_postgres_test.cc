@@ -54,6 +54,7 @@ class Foresight : public PostgresTest {
     std::promise<void> go;
     std::shared_future<void> gone = go.get_future().share();
     std::vector<std::future<Result<>>> outcomes;
+    outcomes.reserve(bodies.size());
     auto first = submit(*database_, [gone](SqlTransaction&) -> Result<> {
       gone.wait();
       return {};
@@ -63,6 +64,7 @@ class Foresight : public PostgresTest {
     go.set_value();
     EXPECT_TRUE(outcome_of(first));
     std::vector<Result<>> done;
+    done.reserve(outcomes.size());
     for (auto& outcome : outcomes) done.push_back(outcome_of(outcome));
     EXPECT_LE(database_->lane_statistics().batches - batches, 2U) << "they were no batch";
     return done;
@@ -74,6 +76,7 @@ class Foresight : public PostgresTest {
 TEST_F(Foresight, a_body_sees_what_those_before_it_in_the_batch_have_written) {
   sql("insert into stock (id) values (1), (2), (3)");
   std::vector<Body> bodies;
+  bodies.reserve(60);
   for (int i = 0; i < 60; ++i)
     bodies.emplace_back([id = 1 + i % 3](SqlTransaction& transaction) -> Result<> {
       const auto now = transaction.first(units_of, id);
@@ -119,6 +122,7 @@ TEST_F(Foresight, units_of_one_row_are_taken_at_once_and_one_by_one_where_they_a
   for (const std::int64_t there : {100, 11}) {
     sql("truncate stock; insert into stock (id, units) values (1, " + std::to_string(there) + ")");
     std::vector<Body> bodies;
+    bodies.reserve(20);
     for (int i = 0; i < 20; ++i)
       bodies.emplace_back([i](SqlTransaction& transaction) -> Result<> {
         transaction.run(add_units, 1, 1);
@@ -140,6 +144,7 @@ TEST_F(Foresight, units_of_one_row_are_taken_at_once_and_one_by_one_where_they_a
 
 TEST_F(Foresight, changes_of_one_key_keep_their_order_with_nulls_between) {
   std::vector<Body> bodies;
+  bodies.reserve(60);
   for (int id = 1; id <= 40; ++id)
     bodies.emplace_back([id](SqlTransaction& transaction) -> Result<> {
       EXPECT_EQ(transaction.first(units_of, id), std::nullopt);
@@ -159,6 +164,7 @@ TEST_F(Foresight, one_row_that_was_there_is_known_to_the_run_that_counts) {
   sql("insert into stock (id, units) values (2, 7)");
   std::vector<int> added(4);
   std::vector<Body> bodies;
+  bodies.reserve(60);
   for (int id = 1; id <= 3; ++id)
     bodies.emplace_back([id, &added](SqlTransaction& transaction) -> Result<> {
       added[static_cast<std::size_t>(id)] = transaction.changes_one(add_row, id, 1) ? 1 : 0;
@@ -172,6 +178,7 @@ TEST_F(Foresight, nothing_of_a_body_that_was_only_looked_at_stays) {
   sql("insert into stock (id, units) values (1, 1), (2, 1)");
   std::atomic<int> undone = 0, committed = 0;
   std::vector<Body> bodies;
+  bodies.reserve(60);
   for (int id = 1; id <= 2; ++id)
     bodies.emplace_back([&, id](SqlTransaction& transaction) -> Result<> {
       transaction.on_rollback([&] { ++undone; });

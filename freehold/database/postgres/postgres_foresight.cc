@@ -65,17 +65,20 @@ void PostgresForesight::look_ahead(std::size_t bodies,
 PostgresForesight::Told PostgresForesight::told_to(const std::function<void(std::size_t)>& run,
                                                    std::size_t body) {
   is_looking_ = true;
+  const auto told = [this] {
+    is_looking_ = false;
+    return std::exchange(told_, {});
+  };
   try {
     run(body);
+    return told();
   } catch (const internal::LookedAhead&) {
-    // What it asks for behind that is asked when it runs.
+    return told();  // what it asks for behind that is asked when it runs
   } catch (const internal::Refused&) {
-    // If it is refused when it counts, it says so then.
+    return told();  // if it is refused when it counts, it says so then
   } catch (const std::exception&) {
-    // Likewise.
+    return told();  // likewise
   }
-  is_looking_ = false;
-  return std::exchange(told_, {});
 }
 
 bool PostgresForesight::was_wrong(const Told& told) {

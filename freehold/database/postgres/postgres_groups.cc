@@ -100,6 +100,7 @@ PostgresGroups::Kind& PostgresGroups::kind_of(PostgresStatement& change, bool ex
   });
   if (found != kinds_.end()) return *found;
   std::vector<unsigned> types;
+  types.reserve(parameters.size());
   for (const auto& parameter : parameters) types.push_back(parameter.type);
   PostgresStatement& many = connection_.statement(for_many(change.text_, types));
   return kinds_.emplace_back(
