@@ -35,9 +35,10 @@ class SqliteCheckpointer {
   void stop();
 
   // The lane's thread.
-  void note_commit() {
-    committed_ = true;
-    readers_.note_commit();
+  void commit_begins() { readers_.commit_begins(); }
+  void commit_ended(bool is_committed) {
+    readers_.commit_ended();
+    if (is_committed) committed_ = true;
   }
   void rest();
   // The lane's thread, at rest: everything into the file, the log empty. Waits for reads; false:

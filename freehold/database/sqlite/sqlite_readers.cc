@@ -18,12 +18,12 @@ constexpr std::chrono::seconds pause_wait_max{2};
 
 // SQLite takes the snapshot at the first read after `begin`, so it may have more than was committed
 // before, never less.
-void SqliteReaders::Reader::see(std::uint64_t commits) {
-  if (has_snapshot && seen == commits) return;
+void SqliteReaders::Reader::see(std::uint64_t moment) {
+  if (has_snapshot && opened_at == moment && moment % 2 == 0) return;
   end_snapshot();
   connection.command("begin");
   has_snapshot = true;
-  seen = commits;
+  opened_at = moment;
 }
 
 void SqliteReaders::Reader::end_snapshot() {
@@ -35,7 +35,7 @@ class SqliteReaders::Loan {
  public:
   // Built in two steps, so that a snapshot that cannot be opened still gives the connection back.
   explicit Loan(SqliteReaders& owner) : Loan(owner, owner.lend()) {
-    reader_->see(owner.commits_);
+    reader_->see(owner.moments_);
     reader_->connection.enter_transaction(SteadyClock::now() + read_time_max);
     has_entered_ = true;
   }

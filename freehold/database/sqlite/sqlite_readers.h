@@ -20,14 +20,16 @@ using SqliteReadTransaction =
     internal::ReadTransaction<SqliteConnection, SqlBooks, sql::Dialect::sqlite>;
 
 // A bounded set of reading connections, opened as they are needed, each lent to one read at a
-// time. A snapshot is kept for the next read as long as nothing was committed after it: to open
-// one costs as much as a point read. Used by any thread.
+// time. A snapshot is kept for the next read as long as no commit has begun after it: to open one
+// costs as much as a point read. Used by any thread.
 class SqliteReaders {
  public:
   SqliteReaders(SqliteConnection::Options options, int readers_max);
 
-  // What is committed from here on is in no snapshot that was opened before.
-  void note_commit() { ++commits_; }
+  // Around each COMMIT, on the lane's thread. In between, one read may see the commit already and
+  // the next one not yet, so no snapshot is kept.
+  void commit_begins() { ++moments_; }
+  void commit_ended() { ++moments_; }
   // Ends the snapshots that no read uses: they would keep the write-ahead log from being reset.
   void drop_snapshots();
 
@@ -53,14 +55,14 @@ class SqliteReaders {
   struct Reader {
     explicit Reader(const SqliteConnection::Options& options)
         : connection(options), transaction(connection) {}
-    // An open snapshot that has everything up to the present commit.
-    void see(std::uint64_t commits);
+    // A snapshot that has everything which anybody can have seen by that moment.
+    void see(std::uint64_t moment);
     void end_snapshot();
 
     SqliteConnection connection;
     SqliteReadTransaction transaction;
     bool has_snapshot = false;
-    std::uint64_t seen = 0;  // commits before the snapshot was opened
+    std::uint64_t opened_at = 0;
   };
   class Loan;
 
@@ -68,7 +70,7 @@ class SqliteReaders {
   void take_back(std::unique_ptr<Reader> reader);
 
   const SqliteConnection::Options options_;
-  std::atomic<std::uint64_t> commits_ = 0;
+  std::atomic<std::uint64_t> moments_ = 0;  // odd while a commit is under way
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Reader>> idle_;

@@ -38,11 +38,10 @@ void SqliteLaneTransaction::begin(Savepoints savepoints) {
 
 void SqliteLaneTransaction::commit() {
   connection_.leave_transaction();
+  checkpointer_.commit_begins();
   const int result = connection_.command("commit");
-  if (result == SQLITE_DONE) {
-    checkpointer_.note_commit();
-    return;
-  }
+  checkpointer_.commit_ended(result == SQLITE_DONE);
+  if (result == SQLITE_DONE) return;
   if (leaves_nothing(result)) connection_.fail(result, "commit");
   throw DatabaseFault(errors::commit_unknown, sqlite3_errmsg(connection_.handle()));
 }
