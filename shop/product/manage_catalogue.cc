@@ -83,7 +83,9 @@ Task<Result<http::Reply<void>>> CatalogueManagement::withdraw(WithdrawProduct re
         if (before->sale == Sale::on_sale) FREEHOLD_TRY(replace(transaction, withdrawn(*before)));
         return http::Reply<void>{};
       },
-      call.trace_parent());
+      call.trace_parent(),
+      // Who reserves holds it too: nothing is sold on a look that is older than the withdrawal.
+      [id = request.id](freehold::RowLocks& locks) { locks.add(stock_rows, id); });
 }
 
 }  // namespace product

@@ -25,6 +25,7 @@ using freehold::Consumer, freehold::PostgresInstance, freehold::Result, freehold
 
 constexpr int products = 6;
 constexpr int orders = 150;  // of each instance
+constexpr int stock = 1'000'000;
 
 class TwoInstances : public testing::Test {
  public:
@@ -55,7 +56,7 @@ class TwoInstances : public testing::Test {
                                .version = 1};
     EXPECT_TRUE((**one_).write_now([&](SqlTransaction& transaction) -> Result<> {
       FREEHOLD_TRY(insert(transaction, product));
-      begin_stock(transaction, product.id, 1'000'000);
+      begin_stock(transaction, product.id, stock);
       return {};
     }));
     ids_.push_back(product.id);
@@ -130,6 +131,25 @@ TEST_F(TwoInstances, never_wait_for_stock_in_a_circle) {
   EXPECT_EQ(cluster().run(name_, "select sum(reserved) from stock"), "0");
   EXPECT_EQ(cluster().run(name_, "select sum(sold) from stock"),
             std::to_string(orders * 2 * 3 * 8 / 10));
+}
+
+TEST_F(TwoInstances, reserve_what_was_given_back_before_in_the_same_batch) {
+  const Line all{ids_.front(), stock};
+  const ReservationId former = ReservationId::make();
+  take(*one_, ReserveStock{former, {all}});
+  expect_all_done();
+  std::promise<void> go;
+  std::shared_future<void> gone = go.get_future().share();
+  (**one_).submit(freehold::Urgency::consumer, {.body = [gone](SqlTransaction&) -> Result<> {
+                                                  gone.wait();
+                                                  return {};
+                                                },
+                                                .done = [](const Result<>&) {}});
+  take(*one_, ReleaseStock{former});
+  take(*one_, ReserveStock{ReservationId::make(), {all}});
+  go.set_value();
+  expect_all_done();
+  EXPECT_EQ(cluster().run(name_, "select max(reserved) from stock"), std::to_string(stock));
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ void PostgresConnection::wait() {
   receive();
   throw_failure();
   has_expectations_ = false;
-  if (std::exchange(was_wrong_, false)) throw internal::MustRunAlone{};
+  if (was_wrong_) throw internal::MustRunAlone{};  // whoever catches it: until the transaction ends
 }
 
 void PostgresConnection::receive() {

@@ -25,6 +25,12 @@ std::string for_many(std::string_view text, sql::Reach reach) {
   return "select q.*, k.number from " + keys + " cross join lateral (" + one + ") as q";
 }
 
+// Of which there are arrays, and whose number is a byte of the key.
+bool can_be_key(unsigned type) {
+  constexpr unsigned bytea = 17, bigint = 20, text = 25;
+  return type == bytea || type == bigint || type == text;
+}
+
 }  // namespace
 
 std::string PostgresForesight::key_of(const PostgresStatement& statement) {
@@ -89,7 +95,8 @@ bool PostgresForesight::was_wrong(const Told& told) {
 }
 
 bool PostgresForesight::may_know(const PostgresStatement& query) const {
-  return use_ != Use::off && query.reach_ != sql::Reach::anything && query.parameters_.size() == 1;
+  return use_ != Use::off && query.reach_ != sql::Reach::anything &&
+         query.parameters_.size() == 1 && can_be_key(query.parameters_.front().type);
 }
 
 PostgresForesight::Asked& PostgresForesight::asked(PostgresStatement& query) {

@@ -59,10 +59,14 @@ std::string bytes_of(std::int64_t number) {
 
 // Whether one statement can stand for many.
 bool can_be_grouped(std::string_view text) {
-  if (text.starts_with("insert into ")) return text.find(" values (") != std::string_view::npos;
+  constexpr auto none = std::string_view::npos;
+  if (text.starts_with("insert into ")) {
+    const std::size_t conflict = text.find(" on conflict ");
+    return text.find(" values (") != none && (conflict == none || text.find('$', conflict) == none);
+  }
   const std::size_t where = text.find(" where ");
-  return text.starts_with("update ") && where != std::string_view::npos &&
-         where == text.rfind(" where ");
+  return text.starts_with("update ") && where != none && where == text.rfind(" where ") &&
+         text.find(" from ") == none;
 }
 
 // `insert … values (…) …` becomes `insert … select … from unnest …`, `update … where …` becomes
@@ -103,8 +107,7 @@ PostgresGroups::Kind& PostgresGroups::kind_of(PostgresStatement& change, bool ex
   types.reserve(parameters.size());
   for (const auto& parameter : parameters) types.push_back(parameter.type);
   PostgresStatement& many = connection_.statement(for_many(change.text_, types));
-  return kinds_.emplace_back(
-      Kind{&change, &connection_.statement(change.text_), &many, std::move(types), expects_one});
+  return kinds_.emplace_back(Kind{&change, &many, std::move(types), expects_one});
 }
 
 bool PostgresGroups::add(PostgresStatement& change, bool expects_one) {
@@ -154,7 +157,8 @@ void PostgresGroups::send() {
 void PostgresGroups::send(Group& group) {
   const Kind& kind = *group.kind;
   std::ranges::sort(group.rows, {}, &Row::key);
-  PostgresStatement& statement = group.rows.size() == 1 ? *kind.one : *kind.many;
+  PostgresStatement& statement =
+      group.rows.size() == 1 ? connection_.statement(kind.change->text_) : *kind.many;
   statement.reset();
   int number = 0;
   for (std::size_t i = 0; i < kind.types.size(); ++i) {

@@ -34,7 +34,6 @@ class PostgresGroups {
   // Changes that one statement can make: of one text, with nulls in the same places.
   struct Kind {
     const PostgresStatement* change;
-    PostgresStatement* one;  // the same text, for a group of one
     PostgresStatement* many;
     std::vector<unsigned> types;  // of the parameters; 0: null
     bool expects_one;

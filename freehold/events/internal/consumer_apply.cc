@@ -122,6 +122,7 @@ void ConsumerLoop::Run::name_locks(RowLocks& locks, const Partition& partition,
 
 Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& partition,
                                         Batch& batch) const {
+  if (transaction.is_looked_at()) return {};  // its events are looked at together, further down
   if (!std::exchange(batch.is_taken, false)) batch.taken = partition.intake.take(batch.events_max);
   if (batch.taken.items.empty()) return {};
   FREEHOLD_TRY(move_cursor(transaction, batch));

@@ -51,6 +51,9 @@ constexpr Change<void(AdjustmentId, ProductId, std::int64_t, std::string, freeho
 constexpr Query<Offer(ProductId)> offer_of{
     estimate("select sale, on_hand - reserved as available "
              "from stock join product on id = product_id where product_id = $1")};
+constexpr Query<Offer(ProductId)> offer_now{
+    by_key("select sale, on_hand - reserved as available "
+           "from product join stock on product_id = id where product_id = $1")};
 constexpr Query<Reservation(ReservationId)> reservation_of{
     by_key(locking("select state, lines from reservation where id = $1 for update"))};
 constexpr Query<StateOfReservation(std::optional<ReservationId>)> reservations_after{
@@ -98,6 +101,13 @@ void change_each(SqlTransaction& transaction, const std::vector<Line>& lines,
     transaction.run(change, line.product_id, std::int64_t{line.quantity});
 }
 
+freehold::Result<> check_offer(const std::optional<Offer>& offer, std::int64_t quantity) {
+  if (!offer) return errors::unknown_product;
+  if (offer->sale == Sale::withdrawn) return errors::product_withdrawn;
+  if (offer->available < quantity) return errors::out_of_stock;
+  return {};
+}
+
 }  // namespace
 
 std::optional<StockView> find_stock(SqlTransaction& transaction, ProductId id) {
@@ -120,8 +130,9 @@ freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_
   return {};
 }
 
-// Each line is reserved only if there is still enough of it, whatever was read here. All lines are
-// looked at before the first is written, so a refusal costs its readers nothing.
+// Each line is reserved only if there is still enough of it, whatever was read here; a refusal is
+// final, so it looks again, for what may have been given back meanwhile. All lines are looked at
+// before the first is written, so a refusal costs its neighbours nothing.
 freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
                         const std::vector<Line>& lines) {
   transaction.foresee(reservation_of, id);
@@ -132,10 +143,8 @@ freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
     return {};
   }
   for (const Line& line : lines) {
-    const auto offer = transaction.first(offer_of, line.product_id);
-    if (!offer) return errors::unknown_product;
-    if (offer->sale == Sale::withdrawn) return errors::product_withdrawn;
-    if (offer->available < line.quantity) return errors::out_of_stock;
+    if (check_offer(transaction.first(offer_of, line.product_id), line.quantity)) continue;
+    FREEHOLD_TRY(check_offer(transaction.first(offer_now, line.product_id), line.quantity));
   }
   for (const Line& line : lines)
     transaction.require(errors::out_of_stock, reserve_units, line.product_id,
