@@ -99,8 +99,10 @@ class ConsumerLoop {
   //
   // After a restored source was looked at: sets the cursors to the last place that this consumer
   // and the source's log have in common, and goes on. What came between is gone, or
-  // comes a second time. Fails with log_truncated (the common place is no longer kept), or when the
-  // source or the database cannot be asked; then nothing has changed.
+  // comes a second time. Refused: not_the_owner (another instance was asked meanwhile, or an event
+  // was being applied: ask again). Fails with log_truncated (the common place is no longer kept),
+  // or when the source or the database cannot be asked. Then the cursors and the report are as
+  // before.
   Task<Result<>> rejoin();
 
   // Begins anew through the consumer's rebuild_on_divergence. Refused: not_found, if it has none;

@@ -106,6 +106,14 @@ Task<bool> ConsumerLoop::Run::take_lease() {
   co_return false;
 }
 
+// For a person's command, whoever owns the consumer: that one moves the cursor no more.
+Task<Result<>> ConsumerLoop::Run::seize_lease() {
+  FREEHOLD_CO_TRY(epoch_, co_await database_.write([this](SqlTransaction& transaction) {
+    return transaction.books().seize_lease(name_, options_.owner, options_.lease);
+  }));
+  co_return Result<>{};
+}
+
 // Ends at `until`, also when nobody waits any more.
 Task<> ConsumerLoop::Run::listen_for_release(std::shared_ptr<Run> self, Watches::Watch watch,
                                              Deadline until) {

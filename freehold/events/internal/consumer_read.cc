@@ -2,6 +2,7 @@
 //
 // How a consumer reads its source's log, and how it finds its way back to one that went back.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -60,14 +61,15 @@ Task<Result<bool>> ConsumerLoop::Run::source_holds(EventId place) {
 
 // The newest place that this consumer has been at and that the source's log still holds. Two logs
 // that parted never meet again, so the places are searched by halves.
-Task<Result<EventId>> ConsumerLoop::Run::common_place(std::uint32_t partition) {
-  FREEHOLD_CO_TRY(auto places, co_await database_.read([this, partition](SqlTransaction& t) {
-    auto known = t.books().waypoints(name_, partition);  // the last comes first
-    if (const auto cursor = t.books().cursor(name_, partition))
-      known.insert(known.begin(), cursor->at);
-    known.push_back(EventId{.partition = partition});
-    return known;
+Task<Result<ConsumerLoop::Run::Return>> ConsumerLoop::Run::common_place(std::uint32_t partition) {
+  FREEHOLD_CO_TRY(auto known, co_await database_.read([this, partition](SqlTransaction& t) {
+    const auto cursor = t.books().cursor(name_, partition);
+    return std::pair{cursor ? std::optional{cursor->at} : std::nullopt,
+                     t.books().waypoints(name_, partition)};  // the last comes first
   }));
+  auto& [stands_at, places] = known;
+  if (stands_at) places.insert(places.begin(), *stands_at);
+  places.push_back(EventId{.partition = partition});
   std::size_t first = 0;
   std::size_t last = places.size() - 1;  // every log holds its own beginning
   while (first < last) {
@@ -82,29 +84,47 @@ Task<Result<EventId>> ConsumerLoop::Run::common_place(std::uint32_t partition) {
   FREEHOLD_CO_TRY(const bool held, co_await source_holds(places[first]));
   if (!held)
     co_return Error{errors::log_diverged, consumer_.source() + " does not hold its own beginning"};
-  co_return places[first];
+  co_return Return{.from = stands_at, .to = places[first]};
 }
 
+// Under the lease, so that nobody else moves what is looked at here. A former owner may have had a
+// transaction under way when it lost the lease; what it committed is not undone.
+//
 // Dying before the commit leaves it stopped with its report; after it, the next start goes on from
 // the common places.
 Task<Result<>> ConsumerLoop::Run::return_to_common_places() {
   FREEHOLD_CO_TRY(log_, co_await source_.describe(deadline_in(options_.answer_timeout)));
-  std::vector<EventId> places;
+  std::vector<Return> returns;
   for (std::uint32_t partition = 0; partition < log_.heads.size(); ++partition) {
-    FREEHOLD_CO_TRY(const EventId place, co_await common_place(partition));
-    places.push_back(place);
+    FREEHOLD_CO_TRY(const Return found, co_await common_place(partition));
+    returns.push_back(found);
   }
-  co_return co_await database_.write([this, places](SqlTransaction& transaction) {
-    transaction.books().seize_lease(name_, options_.owner, options_.lease);
+  co_return co_await database_.write([this, returns](SqlTransaction& transaction) -> Result<> {
+    Books& books = transaction.books();
+    std::vector<EventId> places;
+    for (const auto& [from, to] : returns) {
+      if (from && !books.move_cursor(name_, *from, *from, epoch_))
+        return Error{errors::not_the_owner, name_};
+      places.push_back(to);
+    }
+    if (!books.holds_lease(name_, epoch_)) return Error{errors::not_the_owner, name_};
     begin_cursors(transaction, places);
     write_notes(transaction, {});
+    return {};
   });
 }
 
 Task<Result<>> ConsumerLoop::Run::rejoin() {
   const auto self = shared_from_this();
   co_await stop();
-  const Result<> returned = co_await return_to_common_places();
+  Result<> returned = co_await seize_lease();
+  if (returned) {
+    end_ = End::none;  // so that a lease that is lost is heard of
+    spawn(keep_lease());
+    returned = co_await return_to_common_places();
+    end(End::again, "");
+    while (tasks_ > 0) co_await tasks_ended_.wait(SteadyClock::time_point::max());
+  }
   start();
   co_return returned;
 }

@@ -94,6 +94,12 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     bool fenced = false;
   };
 
+  // Of a cursor to a place that its source still holds.
+  struct Return {
+    std::optional<EventId> from;
+    EventId to;
+  };
+
   // consumer_loop.cc: the life of the loop
   Task<> lead();
   Task<> round();
@@ -110,6 +116,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
 
   // consumer_begin.cc: before the first event
   Task<bool> take_lease();
+  Task<Result<>> seize_lease();
   static Task<> listen_for_release(std::shared_ptr<Run> self, Watches::Watch watch, Deadline until);
   Task<bool> load_notes();
   Task<bool> describe();
@@ -131,7 +138,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
 
   // consumer_read.cc: the source's log
   Task<> read(PartitionPointer partition);
-  Task<Result<EventId>> common_place(std::uint32_t partition);
+  Task<Result<Return>> common_place(std::uint32_t partition);
   Task<Result<bool>> source_holds(EventId place);
   Task<Result<>> return_to_common_places();
 
