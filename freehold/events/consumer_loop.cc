@@ -201,17 +201,20 @@ Task<> ConsumerLoop::Run::lead() {
 
 // One life between two reads of the cursors. When it returns, end_ says why.
 Task<> ConsumerLoop::Run::round() {
-  if (!co_await take_lease() || !co_await load_notes() || !co_await describe() ||
-      !co_await load_cursors() || !co_await mark_unclean() || ending())
-    co_return;  // asked to stop meanwhile: end() has not seen the partitions, so nobody would end
-                // them
-  works();
-  for (const PartitionPointer& partition : partitions_) {
-    spawn(read(partition), partition->stop_reading.slot());
-    spawn(apply(partition));
+  if (!co_await take_lease()) co_return;
+  spawn(keep_lease());  // what comes before the first event may take longer than the lease lasts
+  const bool is_ready = co_await load_notes() && co_await describe() && co_await load_cursors() &&
+                        co_await mark_unclean();
+  // Where it is to end already, end() may not have seen the partitions: nobody would end their
+  // tasks.
+  if (is_ready && !ending()) {
+    works();
+    for (const PartitionPointer& partition : partitions_) {
+      spawn(read(partition), partition->stop_reading.slot());
+      spawn(apply(partition));
+    }
+    spawn(retry());
   }
-  spawn(retry());
-  spawn(keep_lease());
   while (tasks_ > 0) co_await tasks_ended_.wait(SteadyClock::time_point::max());
   partitions_.clear();
 }

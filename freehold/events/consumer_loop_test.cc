@@ -246,5 +246,23 @@ TEST_F(ConsumerLoopTest, waits_for_the_lease_of_another_instance) {
   ASSERT_TRUE(comes_true([&] { return kept_count() == 5; }));
 }
 
+// Else another would take it, and begin from the first page again.
+TEST_F(ConsumerLoopTest, keeps_its_lease_while_its_source_does_not_answer) {
+  const auto address = counter_->address();
+  counter_.reset();
+  ConsumerOptions options = quick_options();
+  options.lease = 60ms;
+  keeper_->consume(keeping(), address, options);
+  const auto held_until = [this] {
+    return keeper_->read<Time>([](SqlTransaction& transaction) {
+      constexpr sql::Query<Time()> ends{"select held_until from freehold_lease"};
+      return transaction.first(ends).value_or(Time{});
+    });
+  };
+  ASSERT_TRUE(comes_true([&] { return held_until() > Time{}; }));
+  const Time first = held_until();
+  EXPECT_TRUE(comes_true([&] { return held_until() > first + 2 * options.lease; }));
+}
+
 }  // namespace
 }  // namespace freehold
