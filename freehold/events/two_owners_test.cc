@@ -73,6 +73,8 @@ class TwoOwnersTest : public CountingTest {
   void TearDown() override {
     keeper_->wait_for(feed_->open());
     keeper_->wait_for(two_->stop());
+    two_.reset();
+    feed_.reset();
     CountingTest::TearDown();
   }
 
