@@ -220,7 +220,8 @@ Task<> ConsumerLoop::Run::round() {
 }
 
 // The log is not the one that was read. A replica begins anew; all others stop, and stay stopped
-// over restarts, until a person decides.
+// over restarts, until a person decides. Who was replaced meanwhile has nothing to report: the new
+// owner sees for itself.
 Task<> ConsumerLoop::Run::rebuild_or_stop() {
   std::string report = end_report_;
   if (consumer_.rebuild()) {
@@ -237,8 +238,12 @@ Task<> ConsumerLoop::Run::rebuild_or_stop() {
   end_report_ = report;
   notes_.report = report;
   notes_.clean = true;
-  const auto noted = co_await database_.write(
-      [this](SqlTransaction& transaction) { write_notes(transaction, notes_); });
+  const auto noted = co_await database_.write([this](SqlTransaction& transaction) {
+    const bool is_owner = transaction.books().holds_lease(name_, epoch_);
+    if (is_owner) write_notes(transaction, notes_);
+    return is_owner;
+  });
+  if (noted && !*noted) end_ = End::again;
   if (!noted)
     record(Severity::error, "a consumer's report was not kept",
            {{"consumer", name_}, {"error", noted.error().text()}});

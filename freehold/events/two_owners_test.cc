@@ -7,10 +7,12 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
+#include <filesystem>
 #include <future>
 #include <memory>
 
 #include "freehold/base/errors.h"
+#include "freehold/events/internal/careful_turn.h"
 #include "freehold/events/internal/signal.h"
 #include "freehold/events/test_counting.h"
 
@@ -19,6 +21,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
 // A source whose answer to who looks for a common place waits until a test lets it through.
 class GatedFeed final : public Feed {
@@ -78,6 +82,32 @@ class TwoOwnersTest : public CountingTest {
     CountingTest::TearDown();
   }
 
+  // As a third instance would, that was asked to.
+  Task<> seize_for_another() {
+    const auto seized = co_await keeper_->database().write([](SqlTransaction& transaction) {
+      transaction.books().seize_lease("keeping@counter", "3", 1h);
+    });
+    EXPECT_TRUE(seized);
+  }
+  static Task<> start(ConsumerLoop* loop) {
+    loop->start();
+    co_return;
+  }
+  void replace_log() {
+    const auto port = counter_->port();
+    counter_.reset();
+    std::filesystem::remove_all(directory_.path() / "counter");
+    start_counter(port);
+  }
+  EventId head() {
+    return counter_->read<EventId>([](SqlTransaction& t) { return t.books().head(0).last; });
+  }
+  std::string document() {
+    return keeper_->read<std::string>([](SqlTransaction& t) {
+      return t.books().document("consumer/keeping@counter").value_or("");
+    });
+  }
+
   ConsumerLoop* one_ = nullptr;
   std::unique_ptr<GatedFeed> feed_;
   std::unique_ptr<ConsumerLoop> two_;
@@ -100,6 +130,47 @@ TEST_F(TwoOwnersTest, who_rejoins_owns_the_consumer_before_it_looks_for_the_plac
     return !kept.empty() && kept.back() == 8;
   }));
   EXPECT_THAT(numbers("red"), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+}
+
+// Its report would stop the consumer for good, at whichever instance reads it.
+TEST_F(TwoOwnersTest, who_was_replaced_leaves_no_report) {
+  keeper_->wait_for(one_->stop());
+  Consumer replica = keeping();
+  replica.rebuild_on_divergence([this](std::string) -> Task<Result<>> {
+    co_await seize_for_another();
+    co_return errors::not_found;
+  });
+  ConsumerOptions options = quick_options();
+  options.lease = 10'000ms;
+  ConsumerLoop& loop = keeper_->consume(replica, counter_->address(), options);
+  ASSERT_TRUE(comes_to(loop, ConsumerState::running));
+  replace_log();
+  ASSERT_TRUE(comes_true([&] { return loop.status().last_error.contains("not_the_owner"); }));
+  EXPECT_EQ(loop.status().state, ConsumerState::waiting);
+  EXPECT_THAT(document(), Not(HasSubstr("log_diverged")));
+}
+
+// A try that is not made would count as one that killed the process.
+TEST_F(TwoOwnersTest, who_was_replaced_notes_no_try) {
+  keeper_->wait_for(one_->stop());
+  ASSERT_TRUE(keeper_->write([](SqlTransaction& transaction) -> Result<> {
+    transaction.books().put_document(
+        "consumer/keeping@counter",
+        R"({"clean":false,"report":"","heads":[],"family":"","subject":""})");
+    return {};
+  }));
+  count("red", 4, 4);
+  auto turn = internal::CarefulTurn::take(nullptr);
+  ASSERT_TRUE(turn);
+  keeper_->wait_for(start(one_));
+  ASSERT_TRUE(comes_to(*one_, ConsumerState::running));
+  keeper_->wait_for(seize_for_another());
+  turn.reset();
+  ASSERT_TRUE(comes_to(*one_, ConsumerState::waiting));
+  EXPECT_EQ(keeper_->read<int>([this](SqlTransaction& transaction) {
+    return transaction.books().tries("keeping@counter", head());
+  }),
+            0);
 }
 
 }  // namespace

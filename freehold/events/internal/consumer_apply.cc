@@ -52,8 +52,10 @@ Task<Result<>> ConsumerLoop::Run::apply_next(PartitionPointer partition) {
     const auto turn = co_await take_turn(partition);
     if (!turn) co_return Result<>{};
     --partition->careful_events;
-    FREEHOLD_CO_TRY(const bool may_be_tried, co_await note_try(next->id));
-    if (!may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
+    const auto may_be_tried = co_await note_try(next->id);
+    if (!may_be_tried)
+      co_return may_be_tried.error().is(errors::not_the_owner) ? fenced() : may_be_tried.error();
+    if (!*may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
     co_return co_await apply_together(partition, 1);
   }
   const bool singly = next->id.position <= partition->singly_through;
@@ -72,13 +74,17 @@ Task<std::optional<internal::CarefulTurn>> ConsumerLoop::Run::take_turn(
 }
 
 // After an unclean stop, in a transaction of its own before the event is tried: if the process dies
-// of it now, the next start knows. False: it died of it as often as is allowed.
+// of it now, the next start knows. False: it died of it as often as is allowed. not_the_owner:
+// nothing was noted.
 Task<Result<bool>> ConsumerLoop::Run::note_try(EventId id) {
-  const auto noted = co_await database_.write([this, id](SqlTransaction& transaction) {
-    if (transaction.books().tries(name_, id) >= options_.crashes_max) return false;
-    transaction.books().note_try(name_, id);
-    return true;
-  });
+  const auto noted =
+      co_await database_.write([this, id](SqlTransaction& transaction) -> Result<bool> {
+        if (!transaction.books().holds_lease(name_, epoch_))
+          return Error{errors::not_the_owner, name_};
+        if (transaction.books().tries(name_, id) >= options_.crashes_max) return false;
+        transaction.books().note_try(name_, id);
+        return true;
+      });
   FREEHOLD_CRASH_POINT("consumer.after_note_try");
   co_return noted;
 }
