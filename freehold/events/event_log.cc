@@ -209,24 +209,23 @@ void EventLog::State::note_read(const FeedAnswer& answer, const Seen& before) {
   elsewhere.position = std::max(elsewhere.position, answer.head.position);
 }
 
-// Waits until something is committed after what was seen, here or elsewhere, or until then. True:
-// the tail knows more.
+// Waits until something is committed after what was seen, here or elsewhere, or until then. False:
+// it is then, and nothing was heard.
 Task<bool> EventLog::State::wait(std::uint32_t partition, Seen seen_before,
                                  SteadyClock::time_point until) {
   const auto reader = std::make_shared<internal::Waiter>(co_await boost::asio::this_coro::executor);
   {
     const std::lock_guard lock{mutex_};
-    if (stopping_ || tails_[partition].commits() != seen_before.commits) co_return true;
-    if (hints_ != seen_before.hints) co_return false;
+    if (stopping_ || tails_[partition].commits() != seen_before.commits ||
+        hints_ != seen_before.hints)
+      co_return true;
     waiting_[partition].push_back(reader);
   }
   const bool woken = co_await reader->woken.wait(until);
-  if (!woken) {
-    const std::lock_guard lock{mutex_};
-    std::erase(waiting_[partition], reader);
-  }
-  if (!woken) co_return false;
-  co_return seen(partition).commits != seen_before.commits;
+  if (woken) co_return true;
+  const std::lock_guard lock{mutex_};
+  std::erase(waiting_[partition], reader);
+  co_return false;
 }
 
 Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string reader) {
@@ -247,11 +246,11 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
   progress.answer.after = progress.answer.through = query.after;
   progress.answer.log_id = log_.log_id;
   progress.answer.body = "[";
-  bool from_tail = seen(query.partition).is_in_tail;
+  bool is_told = true;  // else the tail may have missed something
   std::optional<Deadline> hidden_since;
   for (;;) {
     const Seen seen_before = seen(query.partition);
-    if (!from_tail || !read_tail(progress, filter)) {
+    if (!is_told || !seen_before.is_in_tail || !read_tail(progress, filter)) {
       FREEHOLD_CO_TRY(co_await read_database(&progress, &filter));
       if (!progress.full) note_read(progress.answer, seen_before);
     }
@@ -262,7 +261,7 @@ Task<Result<FeedAnswer>> EventLog::State::read(FeedQuery query, std::string read
     if (hidden_since && time >= *hidden_since + options_.hidden_max) break;
     auto until = std::min(deadline, time + options_.wait_max);
     if (hidden_since) until = std::min(until, *hidden_since + options_.hidden_max);
-    from_tail = co_await wait(query.partition, seen_before, until);
+    is_told = co_await wait(query.partition, seen_before, until);
     if (const std::lock_guard lock{mutex_}; stopping_) break;
   }
   progress.answer.body += ']';
