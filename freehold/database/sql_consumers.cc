@@ -65,23 +65,27 @@ constexpr sql::Change<void(std::string_view)> delete_tries{
     "delete from freehold_try where consumer = $1"};
 
 // `$4`: now, here and there; the server looks at its own clock, when it has waited for the row.
+// Who finds there that it is another's does not touch the row: instances that stand by would lock
+// the rows of a batch in the order in which they came, and their owners in another.
 #define FREEHOLD_SERVER_NOW "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-#define FREEHOLD_TAKE_LEASE(until)                                                             \
-  "insert into freehold_lease as l (name, owner, epoch, held_until) values ($1, $2, 1, " until \
-  ") on conflict (name) do update set owner = excluded.owner, held_until = " until             \
+#define FREEHOLD_TAKE_LEASE(until, where)                                                         \
+  "insert into freehold_lease as l (name, owner, epoch, held_until) select $1, $2, 1, " until     \
+  " where " where " on conflict (name) do update set owner = excluded.owner, held_until = " until \
   ", epoch = l.epoch + (case when l.owner = excluded.owner then 0 else 1 end) "
 using TakeLease = sql::Query<std::int64_t(std::string_view, std::string_view, std::int64_t, Time)>;
 constexpr TakeLease take_lease_of{sql::Dialects{
-    .sqlite = FREEHOLD_TAKE_LEASE("$4 + $3") "where l.owner = $2 or l.held_until <= $4 "
-                                             "returning epoch",
+    .sqlite = FREEHOLD_TAKE_LEASE("$4 + $3", "true") "where l.owner = $2 or l.held_until <= $4 "
+                                                     "returning epoch",
     .postgres = FREEHOLD_TAKE_LEASE(
-        FREEHOLD_SERVER_NOW
-        " + $3") "where $4 is not null and (l.owner = $2 or l.held_until <= " FREEHOLD_SERVER_NOW
-                 ") returning epoch"}};
-constexpr TakeLease seize_lease_of{sql::Dialects{
-    .sqlite = FREEHOLD_TAKE_LEASE("$4 + $3") "returning epoch",
-    .postgres =
-        FREEHOLD_TAKE_LEASE(FREEHOLD_SERVER_NOW " + $3") "where $4 is not null returning epoch"}};
+        FREEHOLD_SERVER_NOW " + $3",
+        "not exists (select 1 from freehold_lease where name = $1 and owner <> $2 "
+        "and held_until > " FREEHOLD_SERVER_NOW
+        ")") "where $4 is not null and (l.owner = $2 or l.held_until <= " FREEHOLD_SERVER_NOW
+             ") returning epoch"}};
+constexpr TakeLease seize_lease_of{
+    sql::Dialects{.sqlite = FREEHOLD_TAKE_LEASE("$4 + $3", "true") "returning epoch",
+                  .postgres = FREEHOLD_TAKE_LEASE(FREEHOLD_SERVER_NOW " + $3",
+                                                  "true") "where $4 is not null returning epoch"}};
 #undef FREEHOLD_TAKE_LEASE
 #undef FREEHOLD_SERVER_NOW
 constexpr sql::Query<std::int64_t(std::string_view, std::int64_t)> lease_of_epoch{sql::Dialects{

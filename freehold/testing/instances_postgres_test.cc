@@ -100,6 +100,37 @@ TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   });
 }
 
+// Else who stands by and who renews, each several leases in a batch, would wait in a circle.
+TEST_F(Instances, who_stands_by_for_a_lease_does_not_wait_for_its_row) {
+  PostgresInstance one{url(), 1}, two{url(), 1};
+  const auto take = [](PostgresInstance& instance, const char* owner, std::future<void>* wait) {
+    std::optional<std::uint64_t> epoch;
+    const Result<> done = (*instance).write_now([&](SqlTransaction& transaction) -> Result<> {
+      epoch = transaction.books().take_lease("replica", owner, seconds{60});
+      if (wait) wait->wait();
+      return {};
+    });
+    EXPECT_TRUE(done) << done.error().text();
+    return epoch;
+  };
+  ASSERT_TRUE(take(one, "one", nullptr));
+  std::promise<void> may_commit;
+  auto committed = may_commit.get_future();
+  auto renewed = std::async(std::launch::async, [&] { return take(one, "one", &committed); });
+  const std::string renewals =
+      "select count(*) from pg_stat_activity where datname = current_database() "
+      "and state = 'idle in transaction' and query like 'insert into freehold_lease%'";
+  const Deadline give_up = deadline_in(seconds{10});
+  while (ScratchCluster::shared().run(name(), renewals) == "0" && SteadyClock::now() < give_up) {
+  }
+  EXPECT_LT(SteadyClock::now(), give_up);
+  auto refused = std::async(std::launch::async, [&] { return take(two, "two", nullptr); });
+  EXPECT_EQ(refused.wait_for(milliseconds{900}), std::future_status::ready);
+  may_commit.set_value();
+  EXPECT_EQ(refused.get(), std::nullopt);
+  EXPECT_TRUE(renewed.get());
+}
+
 // One appends states of a few subjects, some of them deleted and made again, while both cut all
 // that may be cut: below low only latest states are left, and each living subject has its own.
 TEST_F(Instances, cut_the_log_while_another_appends_and_leave_the_latest_states) {
