@@ -177,12 +177,14 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
   FREEHOLD_CO_TRY(co_await schema->write([this, copy, log, &table, next = copy->next_table()](
                                              SqlTransaction& transaction) -> Result<> {
     FREEHOLD_TRY(hold(transaction, *copy));
-    transaction.run_script("drop table " + table.name + "; alter table " + next + " rename to " +
-                           table.name);
-    FREEHOLD_CRASH_POINT("replica.in_swap");
+    // The cursors before the table, as the consumer takes them at another instance: who takes them
+    // in the other order waits in a circle with it.
     Books& books = transaction.books();
     for (const EventId& head : log.heads)
       books.begin_cursor(copy->cursor_name, head.partition, {head, log.log_id});
+    transaction.run_script("drop table " + table.name + "; alter table " + next + " rename to " +
+                           table.name);
+    FREEHOLD_CRASH_POINT("replica.in_swap");
     books.put_document(shape_document(table.name), filled(copy->program));
     books.take_lease(copy->lease_name(), owner_, {});  // and gives it back
     return {};
