@@ -173,11 +173,11 @@ struct AnswerKey {
 };
 
 // The key of a call that is about to have its effect, and what the database says of it: the answer
-// that was committed under it, if one was, at `oldest` or later.
+// that was committed under it, if one was, and is not older than `kept` on the server's clock.
 struct AnswerHold {
   std::string scope;
   std::string key;
-  Time oldest{};
+  std::chrono::microseconds kept{};
   std::optional<StoredAnswer> answer{};
 };
 
@@ -307,16 +307,16 @@ class Books {
   // knows: an answer is found by scope and key, and has no sequence.
 
   // Returns the answer's sequence, larger than any before, or 0; the one given is not looked at. In
-  // a shared database its key must be held.
+  // a shared database its key must be held, and the answer's time is the server's.
   virtual std::uint64_t remember_answer(const StoredAnswer& answer) = 0;
   // Those after `sequence`, in order, without what was answered. In a shared database none.
   virtual std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
                                                    std::size_t answers_max) = 0;
   virtual std::optional<StoredAnswer> answer(std::uint64_t sequence) = 0;
-  // Deletes answers remembered before that time, the oldest first; returns how many. A shared
-  // database forgets them by the half day, whatever `answers_max` is: returns 0, and has to be
-  // asked at least that often.
-  virtual std::size_t forget_answers(Time before, std::size_t answers_max) = 0;
+  // Deletes answers older than that, the oldest first; returns how many. A shared database forgets
+  // them by the half day, on the server's clock, whatever `answers_max` is: returns 0, and has to
+  // be asked at least that often.
+  virtual std::size_t forget_answers(std::chrono::microseconds age, std::size_t answers_max) = 0;
   // In a shared database alone: until this transaction ends, nobody else holds one of these keys.
   // Waits for who does, and sets in each what was answered under it. Called by the lane, before the
   // first body of a batch.

@@ -105,9 +105,9 @@ std::optional<StoredAnswer> SqlBooks::answer(std::uint64_t sequence) {
   return answer_in(std::move(*row));
 }
 
-std::size_t SqlBooks::forget_answers(Time before, std::size_t answers_max) {
+std::size_t SqlBooks::forget_answers(std::chrono::microseconds age, std::size_t answers_max) {
   return static_cast<std::size_t>(
-      sql_.count(delete_answers, sequence_at(before), internal::limit_of(answers_max)));
+      sql_.count(delete_answers, sequence_at(now() - age), internal::limit_of(answers_max)));
 }
 
 void SqlBooks::hold_answers(std::span<AnswerHold* const> /*holds*/) {

@@ -102,7 +102,7 @@ class SqlBooks : public Books {
   std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
                                            std::size_t answers_max) override;
   std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
-  std::size_t forget_answers(Time before, std::size_t answers_max) override;
+  std::size_t forget_answers(std::chrono::microseconds age, std::size_t answers_max) override;
   void hold_answers(std::span<AnswerHold* const> holds) override;
   void find_answer(AnswerHold& hold) override;
   std::optional<std::string> document(std::string_view name) override;

@@ -39,9 +39,8 @@ KeyClaim::KeyClaim(RememberedAnswers& answers, std::string scope, std::string ke
       key_(std::move(key)),
       hash_(answers.hash_of(scope_, key_)),
       request_hash_(request_hash),
-      hold_(answers.is_shared_ ? std::make_shared<AnswerHold>(scope_, key_) : nullptr) {
-  if (hold_) hold_->oldest = now() - RememberedAnswers::kept;
-}
+      hold_(answers.is_shared_ ? std::make_shared<AnswerHold>(scope_, key_, RememberedAnswers::kept)
+                               : nullptr) {}
 
 KeyClaim::~KeyClaim() {
   answers_.release(*this);
@@ -68,7 +67,7 @@ void KeyClaim::remember(SqlTransaction& transaction, int status, std::string bod
       [self = shared_from_this(), sequence] { self->answers_.committed(*self, sequence); });
   if (answers_.is_shared_) return;  // see forget_old
   if (++answers_.remembered_ % writes_between_forgetting == 0)
-    transaction.books().forget_answers(answer.at - RememberedAnswers::kept - row_outlives_key,
+    transaction.books().forget_answers(RememberedAnswers::kept + row_outlives_key,
                                        forgotten_at_once);
 }
 
@@ -102,7 +101,7 @@ Result<> RememberedAnswers::load() {
 
 Task<Result<>> RememberedAnswers::forget_old() {
   co_return co_await database_.write([](SqlTransaction& transaction) {
-    transaction.books().forget_answers(now() - kept - row_outlives_key, forgotten_at_once);
+    transaction.books().forget_answers(kept + row_outlives_key, forgotten_at_once);
   });
 }
 

@@ -177,7 +177,7 @@ TEST_F(Instances, cut_the_log_while_another_appends_and_leave_the_latest_states)
 TEST_F(Instances, of_two_under_one_key_in_one_batch_one_has_its_effect) {
   PostgresInstance instance{url(), 1};
   const auto hold = [] {
-    return std::make_shared<AnswerHold>("ann POST /notes", "key", now() - std::chrono::hours{24});
+    return std::make_shared<AnswerHold>("ann POST /notes", "key", std::chrono::hours{24});
   };
   std::promise<void> may_go_on;
   std::vector<std::future<Result<>>> outcomes;

@@ -8,20 +8,22 @@
 //
 // An answer lies in the part of its half day, of which there are five in turn. Three or four have
 // answers that still count; the one behind them is emptied as a whole, and is not used again for
-// half a day at least, however far the clocks of the instances are apart.
+// half a day at least. Time is the server's here: an instance whose clock is a day off would else
+// put its answers into the part that is emptied next, or empty the one in use.
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "freehold/base/clock.h"
 #include "freehold/database/internal/columns.h"
 #include "freehold/database/postgres/postgres_books.h"
 
 namespace freehold {
 namespace {
 
-constexpr std::chrono::hours slot_length{12};
-constexpr std::int64_t slots = 5;
+// When the transaction began, in microseconds since 1970: one moment for an answer and its part.
+#define FREEHOLD_SERVER_NOW "(extract(epoch from now()) * 1000000)::bigint"
+// The part of a time: its half day since 1970, of five in turn.
+#define FREEHOLD_SLOT_OF(time) "(" time ") / 43200000000 % 5"
 
 // In one order for all, so that nobody waits in a circle.
 constexpr std::string_view lock_keys =
@@ -29,21 +31,24 @@ constexpr std::string_view lock_keys =
     "from unnest($1) as name order by 1) as n";
 #define FREEHOLD_DIGEST_OF(name) "substring(sha256(convert_to(" name ", 'UTF8')) from 1 for 16)"
 constexpr std::string_view answers_of_keys =
-    "select n.number, a.slot, a.at, a.request_hash, a.status, a.location, a.body "
+    "select n.number, a.slot, a.at, a.request_hash, a.status, a.location, "
+    "a.body, " FREEHOLD_SERVER_NOW
+    " - a.at as age "
     "from unnest($1) with ordinality as n (name, number) cross join lateral (select * from "
     "freehold_answer where digest = " FREEHOLD_DIGEST_OF("n.name") " limit 5) as a";
 constexpr std::string_view insert_answer =
     "insert into freehold_answer (digest, slot, at, request_hash, status, location, body) "
-    "values (" FREEHOLD_DIGEST_OF("$1") ", $2, $3, $4, $5, $6, $7)";
+    "values (" FREEHOLD_DIGEST_OF("$1") ", " FREEHOLD_SLOT_OF(
+        FREEHOLD_SERVER_NOW) ", " FREEHOLD_SERVER_NOW ", $2, $3, $4, $5)";
 constexpr std::string_view drop_outlived =
     "delete from freehold_answer where digest = " FREEHOLD_DIGEST_OF("$1") " and slot = $2";
+// The part before that of `$1` ago, of which some may count still.
+constexpr sql::Query<std::int64_t(std::int64_t)> empty_answers{
+    "select freehold_empty_answers(" FREEHOLD_SLOT_OF(FREEHOLD_SERVER_NOW
+                                                      " - $1 - 43200000000") ")"};
 #undef FREEHOLD_DIGEST_OF
-constexpr sql::Query<std::int64_t(std::int64_t)> empty_answers{"select freehold_empty_answers($1)"};
-
-// The half day of that time, counted from 1970.
-std::int64_t slot_number(Time time) {
-  return time.time_since_epoch() / slot_length;
-}
+#undef FREEHOLD_SLOT_OF
+#undef FREEHOLD_SERVER_NOW
 
 std::string name_of(std::string_view scope, std::string_view key) {
   return std::string{scope}.append("\n").append(key);
@@ -84,8 +89,7 @@ std::vector<std::pair<std::size_t, std::int64_t>> PostgresBooks::find_answers(
   while (find.next()) {
     const auto place = static_cast<std::size_t>(find.integer(0)) - 1;
     AnswerHold& hold = *holds[place];
-    const Time at{std::chrono::microseconds{find.integer(2)}};
-    if (at < hold.oldest) {
+    if (std::chrono::microseconds{find.integer(7)} > hold.kept) {
       outlived.emplace_back(place, find.integer(1));
       continue;
     }
@@ -95,7 +99,7 @@ std::vector<std::pair<std::size_t, std::int64_t>> PostgresBooks::find_answers(
                                .status = static_cast<int>(find.integer(4)),
                                .body = std::string{find.text(6)},
                                .location = std::string{find.text(5)},
-                               .at = at};
+                               .at = Time{std::chrono::microseconds{find.integer(2)}}};
   }
   return outlived;
 }
@@ -103,12 +107,10 @@ std::vector<std::pair<std::size_t, std::int64_t>> PostgresBooks::find_answers(
 std::uint64_t PostgresBooks::remember_answer(const StoredAnswer& answer) {
   PostgresStatement& insert = statement_by_key(insert_answer);
   insert.text(1, name_of(answer.scope, answer.key));
-  insert.integer(2, slot_number(answer.at) % slots);
-  insert.integer(3, answer.at.time_since_epoch().count());
-  insert.integer(4, internal::column_of_bits(answer.request_hash));
-  insert.integer(5, answer.status);
-  insert.text(6, answer.location);
-  insert.text(7, answer.body);
+  insert.integer(2, internal::column_of_bits(answer.request_hash));
+  insert.integer(3, answer.status);
+  insert.text(4, answer.location);
+  insert.text(5, answer.body);
   insert.send();
   insert.reset();
   return 0;
@@ -123,8 +125,9 @@ std::optional<StoredAnswer> PostgresBooks::answer(std::uint64_t /*sequence*/) {
   return std::nullopt;
 }
 
-std::size_t PostgresBooks::forget_answers(Time before, std::size_t /*answers_max*/) {
-  transaction_.first(empty_answers, (slot_number(before) - 1) % slots);
+std::size_t PostgresBooks::forget_answers(std::chrono::microseconds age,
+                                          std::size_t /*answers_max*/) {
+  transaction_.first(empty_answers, age.count());
   return 0;
 }
 

@@ -38,7 +38,7 @@ class PostgresBooks final : public SqlBooks {
   std::vector<AnswerKey> answer_keys_after(std::uint64_t sequence,
                                            std::size_t answers_max) override;
   std::optional<StoredAnswer> answer(std::uint64_t sequence) override;
-  std::size_t forget_answers(Time before, std::size_t answers_max) override;
+  std::size_t forget_answers(std::chrono::microseconds age, std::size_t answers_max) override;
   void hold_answers(std::span<AnswerHold* const> holds) override;
   void find_answer(AnswerHold& hold) override;
 
