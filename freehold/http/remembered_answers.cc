@@ -99,8 +99,10 @@ Result<> RememberedAnswers::load() {
   return {};
 }
 
+// In a batch of its own: whoever asks under any key waits for the end of the one that empties a
+// part.
 Task<Result<>> RememberedAnswers::forget_old() {
-  co_return co_await database_.write([](SqlTransaction& transaction) {
+  co_return co_await database_.write_alone([](SqlTransaction& transaction) {
     transaction.books().forget_answers(kept + row_outlives_key, forgotten_at_once);
   });
 }
