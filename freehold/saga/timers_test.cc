@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "freehold/saga/order_example.h"
+#include "freehold/saga/order_service_test.h"
 #include "freehold/saga/sagas.h"
 #include "freehold/testing/scratch_database.h"
 
@@ -107,6 +108,39 @@ TEST_F(TimersTest, nothing_is_fired_after_a_stop_and_a_stop_twice_is_one) {
   database_.run(sagas_.stop());
   start("late", 1ms);
   EXPECT_FALSE(are_sent(1, 100ms));
+}
+
+// A lease that lapsed while nothing was due would look like a death: whoever came next would be
+// careful, and so would this one after it.
+TEST(Timers, an_instance_leads_until_it_stops_also_while_nothing_is_due) {
+  constexpr sql::Query<std::int64_t()> end_of_lease{
+      "select held_until from freehold_lease where name = 'saga'"};
+  OrderService service{[](Sagas& sagas) { sagas.runs(place_order); }, SagaOptions{.owner = "1"}};
+  const auto held_until = [&] {
+    return service.database.read(
+        [&](SqlTransaction& transaction) { return transaction.first(end_of_lease).value(); });
+  };
+  const auto takes_over = [&] {
+    bool taken = false;
+    EXPECT_TRUE(service.write([&](SqlTransaction& transaction) {
+      taken = transaction.books().take_lease("saga", "2", 1h).has_value();
+    }));
+    return taken;
+  };
+  ASSERT_TRUE(service.sagas->start());
+  for (int renewal = 1; renewal <= 3; ++renewal) {
+    const std::int64_t before = held_until();
+    service.clock.advance(1s);
+    for (int turn = 0; turn < 300'000 && held_until() == before; ++turn) {
+      // It may have begun to sleep after the clock went on, which then stands still.
+      internal::SagaPulse::of("order").timer_set(now());
+      service.settle();
+    }
+    ASSERT_GT(held_until(), before) << renewal;
+    ASSERT_FALSE(takes_over()) << renewal;
+  }
+  service.database.run(service.sagas->stop());
+  EXPECT_TRUE(takes_over());
 }
 
 TEST_F(TimersTest, a_stop_without_a_start_returns) {

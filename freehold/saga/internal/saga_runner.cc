@@ -173,7 +173,10 @@ bool SagaRunner::leads(SqlTransaction& transaction) {
   Books& books = transaction.books();
   const auto epoch = books.take_lease(consumer, options_.owner, lease);
   stands_by_ = !epoch.has_value();
-  if (!epoch) return false;
+  if (!epoch) {
+    epoch_ = 0;
+    return false;
+  }
   if (*epoch == epoch_) return true;
   if (books.document(state_document) == open)
     be_careful(careful_resumes);
@@ -181,6 +184,15 @@ bool SagaRunner::leads(SqlTransaction& transaction) {
     books.put_document(state_document, open);
   transaction.on_commit([self = shared_from_this(), epoch = *epoch] { self->epoch_ = epoch; });
   return true;
+}
+
+Task<Result<>> SagaRunner::keep_lead() {
+  if (!is_one_of_several() || epoch_ == 0) co_return Result<>{};
+  co_return co_await run_in_lane(&database_, {.urgency = Urgency::consumer},
+                                 [self = shared_from_this()](SqlTransaction& transaction) {
+                                   (void)self->leads(transaction);
+                                   return Result<>{};
+                                 });
 }
 
 // Dying before this commit makes the next one wait for the lease and be careful, and that is all.

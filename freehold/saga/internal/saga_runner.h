@@ -72,6 +72,9 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   // The first statement of what one of several does: whether this one does it, from now on for the
   // length of a lease.
   bool leads(SqlTransaction& transaction);
+  // To be called each second: whoever leads goes on to, also while nothing is due, so that the
+  // lease changes hands after a death or a stop alone.
+  Task<Result<>> keep_lead();
   // Whether the last of these calls has found that another instance fires the timers.
   bool stands_by() const { return stands_by_; }
   // The next moment at which either has something to do, if there is one.
@@ -119,7 +122,7 @@ class SagaRunner : public std::enable_shared_from_this<SagaRunner> {
   SagaPulse& pulse_;
   std::map<std::string, SagaProgram, std::less<>> programs_;  // by name
   std::atomic<int> careful_ = 0;
-  std::atomic<std::uint64_t> epoch_ = 0;  // of the lease; 0: it was never had
+  std::atomic<std::uint64_t> epoch_ = 0;  // of the lease; 0: another one has it
   std::atomic<bool> stands_by_ = false;
   Time counted_at_{};  // the timers' strand
 };

@@ -49,7 +49,7 @@ void SagaTimers::ring(Time due) {
 // none falls between what was read and what is armed.
 Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
   Deadline next_minute = deadline_in(1min);
-  Deadline next_count = deadline_in(0s);
+  Deadline next_second = deadline_in(0s);
   while (!self->stopping_) {
     self->rung_ = Time::max();
     self->pulse_.arm(Time::max());
@@ -61,9 +61,11 @@ Task<> SagaTimers::run(std::shared_ptr<SagaTimers> self) {
       (void)co_await self->runner_->forget_ended();
       next_minute = deadline_in(1min);
     }
-    if (SteadyClock::now() >= next_count) {
+    if (SteadyClock::now() >= next_second) {
+      next_second = deadline_in(1s);
+      // Nor what fails here: within a lease there are three of these seconds.
+      (void)co_await self->runner_->keep_lead();
       (void)co_await self->runner_->count_all();
-      next_count = deadline_in(1s);
     }
     const Time wake_at = std::min({due ? *due : Time::max(), self->rung_, now() + sleep_max});
     if (self->stopping_) break;
