@@ -4,6 +4,7 @@
 // client that stops.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -13,6 +14,7 @@
 
 #include "freehold/database/migrations.h"
 #include "freehold/database/postgres/cutting_proxy.h"
+#include "freehold/database/postgres/postgres_connection.h"
 #include "freehold/database/postgres/temporary_postgres.h"
 #include "freehold/database/postgres/transaction_pooler.h"
 
@@ -243,6 +245,29 @@ TEST_F(StoppedInItsCommit, a_client_blocks_others_for_the_time_of_a_lock_at_the_
   const auto took = other_while_stopped(CuttingProxy::Cut::stop_before_commit);
   EXPECT_GT(took, std::chrono::seconds{2}) << "it held nothing: this shows nothing";
   EXPECT_LT(took, std::chrono::seconds{4});
+}
+
+// As a person's import in psql does, under the service's role.
+TEST_F(PostgresFaults, a_session_of_another_program_may_wait_for_its_client_for_long) {
+  create_notes();
+  const auto waits_long = [&](const char* name) {
+    return sql(
+        "select count(*) from pg_stat_activity where wait_event = 'ClientRead' and "
+        "state_change < clock_timestamp() - interval '2.1 s' and application_name = '" +
+        std::string{name} + "'");
+  };
+  const auto import_as = [&](const char* name) {
+    const std::unique_ptr<PGconn, void (*)(PGconn*)> client{PQconnectdb(url().c_str()), &PQfinish};
+    PQclear(PQexec(client.get(), ("set application_name = '" + std::string{name} + "'").c_str()));
+    PQclear(PQexec(client.get(), "begin"));
+    PQclear(PQexec(client.get(), "copy note from stdin"));
+    const Deadline until = deadline_in(patience);
+    while (waits_long(name) != "1") FREEHOLD_ASSERT(SteadyClock::now() < until, "nobody waits");
+    PostgresConnection lane{{.url = url(), .name = "test lane"}, deadline_in(patience)};
+    return lane.end_stopped_sessions();
+  };
+  EXPECT_EQ(import_as("psql"), 0);
+  EXPECT_EQ(import_as("test lane"), 1);
 }
 
 TEST_F(PostgresFaults, bodies_that_lock_in_a_circle_both_come_to_their_end) {

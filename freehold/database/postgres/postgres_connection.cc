@@ -42,7 +42,8 @@ constexpr std::string_view read_settings =
 constexpr std::string_view end_stopped =
     "select count(*) filter (where pg_terminate_backend(pid)) as ended from pg_stat_activity "
     "where datname = current_database() and usename = current_user and pid <> pg_backend_pid() "
-    "and state = 'active' and wait_event = 'ClientRead' and xact_start is not null "
+    "and application_name = current_setting('application_name') and state = 'active' and "
+    "wait_event = 'ClientRead' and xact_start is not null "
     "and state_change < clock_timestamp() - interval '2 seconds'";
 
 // A hint need not be on disk.

@@ -98,9 +98,10 @@ class PostgresConnection {
   bool lost_a_race() const { return lost_a_race_; }
   // It was undone because it did not get a lock in time.
   bool waited_in_vain() const { return waited_in_vain_; }
-  // Ends the sessions of this service in which the server has waited for 2 s for the rest of what
-  // a client was sending inside a transaction, and may hold locks: the server's own limit for a
-  // silent client runs between two Syncs only. Returns how many; outside of a transaction.
+  // Ends the sessions of this one's role and name, a lane's those of the service's other lanes, in
+  // which the server has waited for 2 s for the rest of what a client was sending inside a
+  // transaction, and may hold locks: the server's own limit for a silent client runs between two
+  // Syncs only. Returns how many; outside of a transaction.
   std::int64_t end_stopped_sessions();
   // Sent, or known to have changed rows; an error counts too, as it has to be undone.
   std::int64_t writes() const { return writes_; }
