@@ -37,7 +37,7 @@ class OrderService {
 
   explicit OrderService(
       Parts parts = [](Sagas& sagas) { sagas.runs(place_order); }, SagaOptions options = {})
-      : parts_(std::move(parts)), options_(options) {
+      : parts_(std::move(parts)), options_(std::move(options)) {
     set_own_service("order");
     EXPECT_TRUE(write([](SqlTransaction& transaction) {
       transaction.run_script(sql::tables_in(transaction.dialect(), tables));

@@ -62,12 +62,12 @@ class Sagas::Parts {
  public:
   Parts(Database& of, const boost::asio::any_io_executor& executor, SagaOptions with)
       : database(of),
-        options(with),
+        options(std::move(with)),
         pulse(internal::SagaPulse::of(own_service())),
         runner(std::make_shared<internal::SagaRunner>(
             of,
-            internal::RunnerOptions{with.attempts_max, with.deaths_max, with.retry_after,
-                                    with.keep_ended, with.owner},
+            internal::RunnerOptions{options.attempts_max, options.deaths_max, options.retry_after,
+                                    options.keep_ended, options.owner},
             pulse)),
         timers(std::make_shared<internal::SagaTimers>(executor, runner, pulse)) {}
 
@@ -79,7 +79,7 @@ class Sagas::Parts {
 };
 
 Sagas::Sagas(Database& database, const boost::asio::any_io_executor& executor, SagaOptions options)
-    : parts_(std::make_unique<Parts>(database, executor, options)) {
+    : parts_(std::make_unique<Parts>(database, executor, std::move(options))) {
   FREEHOLD_ASSERT(!own_service().empty(), "Sagas before set_own_service()");
 }
 
