@@ -71,7 +71,7 @@ class SqliteReaders {
 
   const SqliteConnection::Options options_;
   std::atomic<std::uint64_t> moments_ = 0;  // odd while a commit is under way
-  std::mutex mutex_;  // guards all below
+  std::mutex mutex_;                        // guards all below
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Reader>> idle_;
   int free_places_;

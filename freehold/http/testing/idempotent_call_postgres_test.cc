@@ -105,7 +105,7 @@ class Instance {
 };
 
 class SharedAnswers : public testing::Test {
- protected:
+ public:
   SharedAnswers() : name_(server().create_database()) {
     one_ = std::make_unique<Instance>(server().url(name_));
     two_ = std::make_unique<Instance>(server().url(name_));
@@ -118,6 +118,7 @@ class SharedAnswers : public testing::Test {
     server().drop_database(name_);
   }
 
+ protected:
   static ScratchCluster& server() { return ScratchCluster::shared(); }
   std::string sql(const std::string& script) const { return server().run(name_, script); }
   std::string notes() const { return sql("select count(*) from note"); }
