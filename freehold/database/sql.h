@@ -60,7 +60,8 @@ consteval Dialects locking(std::string_view text) {
 // that all it changes are such rows, and that it does not matter before or after which other rows
 // of other keys it does so (no trigger, no foreign key). So what was read of a key holds until this
 // transaction changes something of that key, or something that promises nothing. Keys of different
-// tables may be equal: that costs a read.
+// tables may be equal: that costs a read. A body that is only looked at may be told that there is
+// no row.
 consteval Dialects by_key(Dialects texts) {
   texts.reach = Reach::key;
   return texts;
@@ -78,7 +79,7 @@ consteval Dialects sum_by_key(const char* text) {
 
 // Promises of a query with one parameter that a body may do with what its rows were a while ago,
 // before it or its neighbours in the batch changed them: because the change that it decides is
-// guarded (SqlTransaction::require).
+// guarded (SqlTransaction::require), and who would refuse for its sake asks again by key.
 consteval Dialects estimate(const char* text) {
   return {text, text, Reach::estimate};
 }
