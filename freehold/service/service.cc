@@ -210,8 +210,10 @@ std::unique_ptr<http::Peer> Service::Parts::make_peer(std::string_view peer) {
 
 Service::Parts::Neighbour& Service::Parts::neighbour(std::string_view peer) {
   if (const auto known = neighbours.find(peer); known != neighbours.end()) return known->second;
-  Neighbour made{.peer = make_peer(peer)};
-  made.feed = std::make_unique<HttpFeed>(*made.peer);
+  // Readers wait for a neighbour that is not up yet and open their breaker; what probes it then is
+  // a long poll. A call must not wait behind that.
+  Neighbour made{.peer = make_peer(peer), .source = make_peer(peer)};
+  made.feed = std::make_unique<HttpFeed>(*made.source);
   return neighbours.emplace(std::string{peer}, std::move(made)).first->second;
 }
 

@@ -52,7 +52,8 @@ struct Service::Parts {
 
   // A declared neighbour with its log.
   struct Neighbour {
-    std::unique_ptr<http::Peer> peer;
+    std::unique_ptr<http::Peer> peer;    // for calls
+    std::unique_ptr<http::Peer> source;  // of its log
     std::unique_ptr<HttpFeed> feed;
   };
   Neighbour& neighbour(std::string_view peer);

@@ -56,10 +56,12 @@ class Bench(unittest.TestCase):
         self.assertEqual(result["scenarios"], {})
         self.assertNotIn("uniform", said)
 
-    def test_the_scale_profile_is_not_there_yet(self):
-        code, said, _ = self.bench("--profile", "scale")
-        self.assertNotEqual(code, 0)
-        self.assertIn("no scale profile yet", said)
+    def test_the_scale_profile_is_measured_with_its_instances_and_beside_its_own_ceiling(self):
+        code, said, result = self.bench("--profile", "scale", "--only", "uniform")
+        self.assertEqual(code, 0, said)
+        self.assertIn("order × 2", said)
+        self.assertGreater(result["ceiling"]["orders_per_s"], 0)
+        self.assertGreater(result["scenarios"]["uniform"]["confirmed_per_s"], 0)
 
 
 if __name__ == "__main__":
