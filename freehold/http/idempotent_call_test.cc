@@ -12,6 +12,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/temporary_database.h"
 #include "freehold/http/testing/served_routes.h"
+#include "freehold/http/testing/shifted_clock.h"
 
 namespace freehold::http {
 namespace {
@@ -34,19 +35,6 @@ BOOST_DESCRIBE_STRUCT(Placed, (), (number, what))
 
 constexpr sql::Change<void(std::string_view)> insert_note{"insert into note (text) values ($1)"};
 constexpr sql::Query<std::int64_t()> count_notes{"select count(*) as number from note"};
-
-// Real time, set forward by hand.
-class ShiftedClock final : public Clock {
- public:
-  ShiftedClock() { install(this); }
-  ~ShiftedClock() override { install(nullptr); }
-  Time now() const override { return real_.now() + shift.load(); }
-  std::chrono::nanoseconds since_start() const override { return real_.since_start(); }
-  std::atomic<std::chrono::hours> shift{0h};
-
- private:
-  Clock& real_ = Clock::current();
-};
 
 class Notes {
  public:

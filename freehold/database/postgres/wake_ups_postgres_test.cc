@@ -14,16 +14,15 @@ namespace {
 
 class WakeUps : public PostgresTest {
  protected:
-  static Result<> append_one(Database& database) {
-    return write(database, [](SqlTransaction& transaction) -> Result<> {
-      transaction.append({.type = "note.written.v1",
-                          .subject = "a",
-                          .partition_key = "a",
-                          .recipient = {},
-                          .json = "\"data\":1"});
-      return {};
-    });
+  static Result<> append_note(SqlTransaction& transaction) {
+    transaction.append({.type = "note.written.v1",
+                        .subject = "a",
+                        .partition_key = "a",
+                        .recipient = {},
+                        .json = "\"data\":1"});
+    return {};
   }
+  static Result<> append_one(Database& database) { return write(database, append_note); }
   // Listens when it says so for the first time: then all that was before is told.
   struct Listening {
     explicit Listening(Database& database) {
@@ -59,15 +58,7 @@ TEST_F(WakeUps, that_cross_one_another_are_both_heard) {
     for (Listening* listening : {&hears_here, &hears_elsewhere})
       while (listening->heard.try_acquire()) {
       }
-    const auto append = [](SqlTransaction& transaction) -> Result<> {
-      transaction.append({.type = "note.written.v1",
-                          .subject = "a",
-                          .partition_key = "a",
-                          .recipient = {},
-                          .json = "\"data\":1"});
-      return {};
-    };
-    auto one = submit(*here, append), two = submit(*elsewhere, append);
+    auto one = submit(*here, append_note), two = submit(*elsewhere, append_note);
     ASSERT_TRUE(outcome_of(one) && outcome_of(two));
     ASSERT_TRUE(hears_here.heard.try_acquire_for(std::chrono::seconds{5})) << round;
     ASSERT_TRUE(hears_elsewhere.heard.try_acquire_for(std::chrono::seconds{5})) << round;

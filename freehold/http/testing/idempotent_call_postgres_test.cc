@@ -17,6 +17,7 @@
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/http/idempotent_call.h"
 #include "freehold/http/testing/served_routes.h"
+#include "freehold/http/testing/shifted_clock.h"
 
 namespace freehold::http {
 namespace {
@@ -37,19 +38,6 @@ BOOST_DESCRIBE_STRUCT(Placed, (), (number, what))
 
 constexpr sql::Query<std::int64_t(std::string_view)> insert_note{
     "insert into note (text) values ($1) returning id"};
-
-// The clock of all instances: real time, and by hand that much off.
-class ShiftedClock final : public Clock {
- public:
-  ShiftedClock() { install(this); }
-  ~ShiftedClock() override { install(nullptr); }
-  Time now() const override { return real_.now() + shift.load(); }
-  std::chrono::nanoseconds since_start() const override { return real_.since_start(); }
-  std::atomic<std::chrono::hours> shift{0h};
-
- private:
-  Clock& real_ = Clock::current();
-};
 
 // One instance: a lane, a server, a handler.
 class Instance {
