@@ -9,6 +9,7 @@ from loads import (Ceiling, EmptyServer, differences, finished, median_of, per_o
 from shop_under_test import BenchFailed, until
 
 CUSTOMERS = 16
+CROWD = 4  # times --clients
 SPENT = "processor_s_per_1000_"
 SOLD_OUT_PRODUCTS = 100
 READ_CLIENTS = 64
@@ -149,6 +150,10 @@ class Scenarios:
         if not different:
             self.ceiling_per_s = ceiling["orders_per_s"]
         return ceiling, self._with_ratio(uniform), different
+
+    def crowd(self):
+        return self._with_ratio(self._repeated(lambda: self._orders(
+            clients=CROWD * self._options.clients)))
 
     def hot(self):
         return self._with_ratio(self._repeated(lambda: self._orders(one_product=True)))

@@ -37,7 +37,7 @@ class Bench(unittest.TestCase):
         self.assertGreater(result["ceiling"]["orders_per_s"], 0)
         scenarios = result["scenarios"]
         self.assertGreater(scenarios["uniform"]["confirmed_per_s"], 0)
-        for name in ("idle", "uniform", "hot", "zipf_08", "zipf_12", "mixed", "gateway",
+        for name in ("idle", "uniform", "crowd", "hot", "zipf_08", "zipf_12", "mixed", "gateway",
                      "half_load", "log_in_flood", "growth"):
             self.assertLessEqual(MEASURED, scenarios[name].keys(), name)
         for name in ("uniform", "hot", "zipf_08", "zipf_12", "sold_out"):
