@@ -201,6 +201,27 @@ TEST_F(Foresight, nothing_of_a_body_that_was_only_looked_at_stays) {
   EXPECT_EQ(sql("select count(*) from freehold_event"), "2");
 }
 
+TEST_F(Foresight, a_read_that_takes_its_time_is_overtaken) {
+  std::promise<void> begun;
+  std::promise<void> may_end;
+  std::promise<void> slow_ended;
+  std::promise<void> quick_ended;
+  database_->submit_read(
+      {.body =
+           [&](SqlTransaction&) {
+             begun.set_value();
+             may_end.get_future().wait();
+           },
+       .done = [&](const Result<>&, const std::exception_ptr&) { slow_ended.set_value(); }});
+  begun.get_future().wait();
+  database_->submit_read(
+      {.body = [](SqlTransaction&) {},
+       .done = [&](const Result<>&, const std::exception_ptr&) { quick_ended.set_value(); }});
+  EXPECT_EQ(quick_ended.get_future().wait_for(patience), std::future_status::ready);
+  may_end.set_value();
+  ASSERT_EQ(slow_ended.get_future().wait_for(patience), std::future_status::ready);
+}
+
 TEST_F(Foresight, reads_that_wait_go_together_and_each_has_its_own_answer) {
   sql("insert into stock (id, units) select n, n * n from generate_series(1, 300) as n");
   std::vector<std::future<std::int64_t>> answers;

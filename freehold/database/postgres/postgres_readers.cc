@@ -2,6 +2,7 @@
 #include "freehold/database/postgres/postgres_readers.h"
 
 #include <algorithm>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <iterator>
@@ -20,8 +21,10 @@ constexpr milliseconds read_time_max{1'000};
 constexpr milliseconds answer_patience{1'500};  // the server ends a statement after 1 s itself
 constexpr milliseconds connect_patience{1'000};
 constexpr milliseconds away_pause{200};
-constexpr std::size_t threads_min = 3;
 constexpr std::size_t together_max = 32;
+constexpr milliseconds slow_after{5};  // then those behind them are not kept waiting
+
+using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
 
 }  // namespace
 
@@ -79,17 +82,35 @@ Result<> PostgresReaders::read(std::move_only_function<void(SqlTransaction&)>& b
   }
 }
 
-// Few threads, so that some wait and go together; more when many do. A read that takes its time
-// holds up no more than those that came with it.
+// One thread, so that those that come meanwhile go together; more when many wait, or when those
+// that are read take their time.
 void PostgresReaders::submit(Database::Read read, const boost::asio::any_io_executor& executor) {
-  {
-    const std::lock_guard lock{mutex_};
-    waiting_.push_back(std::move(read));
-    const auto threads_wanted = threads_min + waiting_.size() / together_max;
-    if (static_cast<std::size_t>(reading_) >= threads_wanted) return;
-    ++reading_;
-  }
+  const std::lock_guard lock{mutex_};
+  waiting_.push_back(std::move(read));
+  if (reading_ < 1 + waiting_.size() / together_max)
+    call_another(executor);
+  else
+    watch(executor);
+}
+
+void PostgresReaders::call_another(const boost::asio::any_io_executor& executor) {
+  ++reading_;
+  taken_at_ = SteadyClock::now();
   boost::asio::post(executor, [this] { read_waiting(); });
+}
+
+void PostgresReaders::watch(const boost::asio::any_io_executor& executor) {
+  if (std::exchange(is_watched_, true)) return;
+  const auto timer = std::make_shared<Timer>(executor, slow_after);
+  timer->async_wait([this, timer, executor](const boost::system::error_code&) {
+    const std::lock_guard lock{mutex_};
+    is_watched_ = false;
+    if (waiting_.empty()) return;
+    if (SteadyClock::now() - taken_at_ >= slow_after)
+      call_another(executor);
+    else
+      watch(executor);
+  });
 }
 
 void PostgresReaders::read_waiting() {
@@ -102,6 +123,7 @@ void PostgresReaders::read_waiting() {
         --reading_;
         return;
       }
+      taken_at_ = SteadyClock::now();
       const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
       reads.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
       waiting_.erase(waiting_.begin(), end);

@@ -51,6 +51,9 @@ class PostgresReaders {
   };
   class Loan;
 
+  // The next two under the mutex.
+  void call_another(const boost::asio::any_io_executor& executor);
+  void watch(const boost::asio::any_io_executor& executor);
   void read_waiting();
   void read_together(std::span<Database::Read> reads);
   void read_alone(Database::Read& read);
@@ -67,7 +70,9 @@ class PostgresReaders {
   SteadyClock::time_point next_try_{};  // when the server was away
   std::string why_;
   std::deque<Database::Read> waiting_;
-  int reading_ = 0;  // threads that take from there
+  std::size_t reading_ = 0;             // threads that take from there
+  SteadyClock::time_point taken_at_{};  // when one last did
+  bool is_watched_ = false;             // lest those wait for long
 };
 
 }  // namespace freehold
