@@ -213,8 +213,7 @@ std::vector<Lane::Entry> Lane::take_batch() {
 void Lane::run(Entries batch) {
   using enum LaneTransaction::Savepoints;
   was_left_ = true;
-  const bool is_careful = batch.size() == 1 && transaction_.has_cheap_savepoints();
-  Run run = run_through_losses(batch, is_careful ? real : none);
+  Run run = run_through_losses(batch, none);
   if (run != Run::ended) ++statistics_.reruns;
   if (run == Run::again_with_savepoints) run = run_through_losses(batch, real);
   if (run == Run::again_one_by_one)

@@ -60,8 +60,6 @@ class LaneTransaction : public SqlTransaction {
   // Of these, whether it was undone for the sake of another lane's.
   virtual bool lost_a_race() const { return false; }
   virtual void roll_back() = 0;  // also when nothing is open
-  // Whether one job alone had better have them at once than be run again with them, if need be.
-  virtual bool has_cheap_savepoints() const { return true; }
   // Between two transactions, nothing being open: upkeep that needs the only writer at rest.
   virtual void rest() {}
 

@@ -127,6 +127,16 @@ TEST_F(LaneTest, a_body_refused_after_writing_leaves_its_neighbours_whole) {
   EXPECT_THAT(appended(), ElementsAre("1 \"data\":1", "2 \"data\":3"));
 }
 
+// Savepoints for every body that may be refused late would cost each of those that is not.
+TEST_F(LaneTest, a_body_alone_is_run_without_savepoints_first) {
+  submit(refused_after_writing(1));
+  run();
+  EXPECT_EQ(statistics().reruns, 1U);
+  EXPECT_TRUE(outcome(0).error().is(errors::forbidden));
+  EXPECT_THAT(notes(), IsEmpty());
+  EXPECT_THAT(appended(), IsEmpty());
+}
+
 TEST_F(LaneTest, a_throwing_body_leaves_its_neighbours_whole) {
   submit(writes(1));
   submit(throwing_after_writing(2));
@@ -229,7 +239,7 @@ TEST_F(LaneTest, attempts_nest) {
   EXPECT_TRUE(outcome(0));
   EXPECT_THAT(notes(), ElementsAre(1, 3));
   EXPECT_THAT(committed_, ElementsAre(1, 3));
-  EXPECT_THAT(undone_, ElementsAre(2, 4));
+  EXPECT_THAT(undone_, ElementsAre(2, 1, 2, 4));  // the first run as a whole, then each alone
 }
 
 TEST_F(LaneTest, what_is_thrown_inside_of_attempts_undoes_the_body) {

@@ -39,7 +39,6 @@ class PostgresLaneTransaction final : public LaneTransaction {
   }
   bool lost_a_race() const override { return !link_.is_lost() && current().lost_a_race(); }
   void roll_back() override;
-  bool has_cheap_savepoints() const override { return false; }
 
  protected:
   SqlStatement& prepared(const sql::Text& text) override;
