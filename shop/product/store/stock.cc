@@ -61,7 +61,8 @@ constexpr Query<StateOfReservation(std::optional<ReservationId>)> reservations_a
              .postgres = "select id, state from reservation "
                          "where id > coalesce($1, '\\x'::bytea) order by id"}};
 constexpr Change<void(ReservationId, ReservationState, std::vector<Line>)> insert_reservation{
-    by_key("insert into reservation (id, state, lines) values ($1, $2, $3)")};
+    by_key("insert into reservation (id, state, lines) values ($1, $2, $3) "
+           "on conflict do nothing")};
 constexpr Change<void(ReservationId)> set_sold{
     by_key("update reservation set state = 'sold' where id = $1")};
 constexpr Change<void(ReservationId, ReservationState, freehold::Time)> set_given_back{
@@ -108,6 +109,20 @@ freehold::Result<> check_offer(const std::optional<Offer>& offer, std::int64_t q
   return {};
 }
 
+// A refusal is final, so it looks again, for what may have been given back meanwhile.
+freehold::Result<> check_offers(SqlTransaction& transaction, const std::vector<Line>& lines) {
+  for (const Line& line : lines) {
+    if (check_offer(transaction.first(offer_of, line.product_id), line.quantity)) continue;
+    FREEHOLD_TRY(check_offer(transaction.first(offer_now, line.product_id), line.quantity));
+  }
+  return {};
+}
+
+freehold::Result<> repeated(const Reservation& earlier) {
+  if (is_given_back(earlier)) return errors::reservation_released;
+  return {};
+}
+
 }  // namespace
 
 std::optional<StockView> find_stock(SqlTransaction& transaction, ProductId id) {
@@ -130,26 +145,25 @@ freehold::Result<> adjust(SqlTransaction& transaction, ProductId id, std::int64_
   return {};
 }
 
-// Each line is reserved only if there is still enough of it, whatever was read here; a refusal is
-// final, so it looks again, for what may have been given back meanwhile. All lines are looked at
-// before the first is written, so a refusal costs its neighbours nothing.
+// Each line is reserved only if there is still enough of it, whatever was read here. All lines are
+// looked at before the first is written, so a refusal costs its neighbours nothing. That a command
+// came before is found out where it counts: when it is refused, or its row is there.
 freehold::Result<> hold(SqlTransaction& transaction, ReservationId id,
                         const std::vector<Line>& lines) {
-  transaction.foresee(reservation_of, id);
-  for (const Line& line : lines) transaction.foresee(offer_of, line.product_id);
-  if (transaction.is_looked_at()) return {};
-  if (const auto earlier = transaction.first(reservation_of, id)) {
-    if (is_given_back(*earlier)) return errors::reservation_released;
+  if (transaction.is_looked_at()) {
+    transaction.foresee(reservation_of, id);
+    for (const Line& line : lines) transaction.foresee(offer_of, line.product_id);
     return {};
   }
-  for (const Line& line : lines) {
-    if (check_offer(transaction.first(offer_of, line.product_id), line.quantity)) continue;
-    FREEHOLD_TRY(check_offer(transaction.first(offer_now, line.product_id), line.quantity));
+  if (const auto offered = check_offers(transaction, lines); !offered) {
+    const auto earlier = transaction.first(reservation_of, id);
+    return earlier ? repeated(*earlier) : offered;
   }
+  if (!transaction.changes_one(insert_reservation, id, ReservationState::held, lines))
+    return repeated(transaction.first(reservation_of, id).value());
   for (const Line& line : lines)
     transaction.require(errors::out_of_stock, reserve_units, line.product_id,
                         std::int64_t{line.quantity});
-  transaction.run(insert_reservation, id, ReservationState::held, lines);
   return {};
 }
 

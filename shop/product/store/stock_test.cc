@@ -99,6 +99,13 @@ TEST_F(Stock, each_command_has_its_effect_once) {
   EXPECT_EQ(now(tea).returned, 3);
 }
 
+TEST_F(Stock, a_repeated_reserve_is_no_refusal_when_it_took_the_last_units) {
+  const auto tea = a_product(3);
+  const auto id = a_reservation();
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(reserve(id, {{tea, 3}}));
+  EXPECT_EQ(now(tea).reserved, 3);
+}
+
 TEST_F(Stock, a_release_that_comes_first_refuses_the_reserve) {
   const auto tea = a_product(10);
   const auto id = a_reservation();
