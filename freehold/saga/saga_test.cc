@@ -50,9 +50,11 @@ TEST(Saga, is_one_however_often_it_is_started) {
   };
   ASSERT_TRUE(service.write(again));
   EXPECT_EQ(service.commands("7").size(), 1U);
+  EXPECT_EQ(service.counts().running, 1);
   ASSERT_TRUE(service.refuse("7", 1, out_of_stock));
   ASSERT_TRUE(service.write(again));  // also after its end
   EXPECT_EQ(service.commands("7").size(), 1U);
+  EXPECT_EQ(service.counts().running, 0);
 }
 
 TEST(Saga, ends_after_its_last_step_with_each_effect_once) {

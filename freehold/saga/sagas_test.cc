@@ -83,6 +83,24 @@ std::vector<AsideEvent> attempts_of(OrderService& service, const std::string& sa
       [&](SqlTransaction& transaction) { return transaction.books().aside_of("saga", saga); });
 }
 
+Saga begin_at_once(SagaContext<> saga, Nothing) {
+  (void)co_await saga.run("first", [](SqlTransaction& t) {
+    t.run(add_effect, "x", "first");
+    if (now() < fails_until.load()) throw std::runtime_error("not twice");
+  });
+}
+constexpr SagaDefinition at_once{"at_once.v1", begin_at_once};
+
+TEST(Sagas, run_no_step_of_one_that_was_started_before) {
+  OrderService service{[](Sagas& sagas) { sagas.runs(at_once); }};
+  const auto start = [](SqlTransaction& t) { at_once.start(t, "1", {}); };
+  fails_until = Time{};
+  ASSERT_TRUE(service.write(start));
+  fails_until = now() + 1s;
+  EXPECT_TRUE(service.write(start));
+  EXPECT_THAT(service.effects("x"), ElementsAre("first"));
+}
+
 TEST(Sagas, try_a_resume_that_throws_again_later_with_each_effect_once) {
   OrderService service{[](Sagas& sagas) { sagas.runs(stumbling); }};
   fails_until = now() + 4s;

@@ -10,6 +10,15 @@
 #include "freehold/saga/internal/saga_run.h"
 
 namespace freehold::internal {
+namespace {
+
+// Whether a saga that is there already has to be found before the steps are performed, and not when
+// its row is added: since a step would write, or since that the row is new would be assumed.
+bool must_look_first(const SqlTransaction& transaction, const SagaRun& run) {
+  return !run.will_only_wait() || transaction.dialect() != sql::Dialect::sqlite;
+}
+
+}  // namespace
 
 void start_saga(SqlTransaction& transaction, std::string_view name, std::string_view key,
                 std::string input, const std::function<Saga()>& begin) {
@@ -18,22 +27,22 @@ void start_saga(SqlTransaction& transaction, std::string_view name, std::string_
                   .input = std::move(input),
                   .started = now(),
                   .trace_parent = std::string{transaction.trace_parent()}};
-  if (transaction.books().saga(saga.id)) return;
-  bool is_another_s = false;  // another instance of this service has started it since
+  const Saga body = begin();
+  SagaRun run{body, saga};
+  run.replay();
+  if (must_look_first(transaction, run) && transaction.books().saga(saga.id)) return;
+  bool is_there = false;
   const Result<> started = transaction.attempt([&]() -> Result<> {
     SagaPulse& pulse = SagaPulse::of(own_service());
     transaction.on_commit([&pulse] { pulse.started(); });
-    const Saga body = begin();
-    SagaRun run{body, saga};
-    run.replay();
     run.perform(transaction);
-    is_another_s = !transaction.books().add_saga(saga);
-    if (is_another_s) return errors::not_the_owner;
+    is_there = !transaction.books().add_saga(saga);
+    if (is_there) return errors::not_the_owner;
     FREEHOLD_CRASH_POINT("saga.after_start");
     tell_pulse(transaction, pulse, saga);
     return {};
   });
-  if (!started && !is_another_s) throw Refused{started.error()};
+  if (!started && !is_there) throw Refused{started.error()};
 }
 
 }  // namespace freehold::internal

@@ -27,6 +27,9 @@ class SagaRun {
   // and std::runtime_error when an outcome cannot be read.
   Place replay();
 
+  // After `beyond`: whether the next step is all that perform() does, and writes nothing.
+  bool will_only_wait() const { return next_ && next_->only_waits(); }
+
   // After `beyond`: performs and journals step after step, until the saga waits or ends. What it
   // has come to stands in the record, which the caller saves. Throws what the steps throw; the
   // record is then worth nothing.

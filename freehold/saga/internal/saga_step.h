@@ -73,6 +73,8 @@ class SagaStep {
   virtual void replay(StepState state, std::string_view outcome, ArmedUndos& undos) = 0;
   virtual Performed perform(const StepPlace& place, ArmedUndos& undos) = 0;
   virtual bool ends_saga() const { return false; }
+  // Whether the saga waits when it has been performed, and until then has only appended.
+  virtual bool only_waits() const { return false; }
 
  protected:
   SagaStep() = default;

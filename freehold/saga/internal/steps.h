@@ -56,6 +56,7 @@ class [[nodiscard]] RequestStep final : public SagaStep {
   Result<Reply> await_resume() { return *std::move(outcome_); }
 
   StepName name() const override { return {"request", C::type}; }
+  bool only_waits() const override { return true; }
 
   std::uint64_t request_hash() const override {
     const std::uint64_t hash = fnv1a(to_json(command_));
@@ -186,6 +187,7 @@ class [[nodiscard]] SleepStep final : public SagaStep {
   void await_resume() const {}
 
   StepName name() const override { return {"sleep", {}}; }
+  bool only_waits() const override { return true; }
   std::uint64_t request_hash() const override {
     return static_cast<std::uint64_t>(duration_.count());
   }
