@@ -122,8 +122,8 @@ create table if not exists freehold_saga (
   journal text not null,
   trace_parent text not null default '');
 create index if not exists freehold_saga_live on freehold_saga (status, id) where ended = 0;
-create index if not exists freehold_saga_due on freehold_saga (due, id) where due <> 0;
-create index if not exists freehold_saga_ended on freehold_saga (ended, id) where ended <> 0;
+create index if not exists freehold_saga_due on freehold_saga (due) where due <> 0;
+create index if not exists freehold_saga_ended on freehold_saga (ended) where ended <> 0;
 create table if not exists freehold_late (
   saga text not null,
   step integer not null,

@@ -49,7 +49,7 @@ constexpr sql::Change<void(std::string_view, SagaStatus, std::string_view, Time,
         "where id = $1 and ended < 1")};
 
 constexpr sql::Query<std::string(Time, std::int64_t)> ids_due{
-    "select id from freehold_saga where due <> 0 and due <= $1 order by due, id limit $2"};
+    "select id from freehold_saga where due <> 0 and due <= $1 order by due limit $2"};
 constexpr sql::Query<Time()> first_timer{
     "select due from freehold_saga where due <> 0 order by due limit 1"};
 
@@ -61,7 +61,7 @@ constexpr sql::Query<LateOutcome(std::string_view)> late_of{
     "select step, outcome from freehold_late where saga = $1 order by step, number"};
 
 constexpr sql::Query<std::string(Time, std::int64_t)> next_to_forget{
-    "select id from freehold_saga where ended <> 0 and ended < $1 order by ended, id limit $2"};
+    "select id from freehold_saga where ended <> 0 and ended < $1 order by ended limit $2"};
 constexpr sql::Change<void(std::string_view)> delete_late{
     "delete from freehold_late where saga = $1"};
 constexpr sql::Change<void(std::string_view)> delete_saga{

@@ -18,7 +18,7 @@ namespace freehold {
 namespace {
 
 // Which shape the toolkit's own tables have; a program does not open what a newer one has made.
-constexpr int books_version = 3;
+constexpr int books_version = 4;
 constexpr std::string_view version_document = "freehold_books_version";
 constexpr sql::Query<std::int64_t()> books_of_database{sql::Dialects{
     .sqlite = "select 1", .postgres = "select count(to_regclass('freehold_document'))"}};

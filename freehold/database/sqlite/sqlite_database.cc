@@ -22,7 +22,7 @@ namespace {
 
 // Which shape the toolkit's own tables have; a program does not open what a newer one has made.
 // Before the first release nothing is carried over from an older shape.
-constexpr std::int64_t books_version = 2;
+constexpr std::int64_t books_version = 3;
 
 SqliteConnection::Options connection_options(const SqliteOptions& options, bool reads_only) {
   return {.file = (options.directory / database_file_name).string(),
