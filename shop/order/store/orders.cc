@@ -54,8 +54,9 @@ constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
                        "total_currency, null as delivery_address, placed_at, settled_at, "
                        "cancelled_at from customer_order where customer_id = $1 "
-                       "and id < coalesce($2, x'ffffffffffffffffffffffffffffffff') "
-                       "order by id desc",
+                       "and number < case when $2 is null then 9223372036854775807 "
+                       "else (select number from customer_order where id = $2) end "
+                       "order by number desc",
              .postgres = "select id, customer_id, status, reason, lines, total_amount_minor, "
                          "total_currency, null as delivery_address, placed_at, settled_at, "
                          "cancelled_at from customer_order where customer_id = $1 "

@@ -1,0 +1,2 @@
+-- expand
+-- A table of PostgreSQL has no order of its own: that step is for SQLite.
