@@ -194,7 +194,7 @@ class Scenarios:
         return figures
 
     def reads(self):
-        """Each read, and the empty handler before it; two threads of load against one of the
+        """Each read, and the empty handler before it; two threads of load against two of the
         service."""
         if not self._empty:
             self._empty = EmptyServer(self._options.build)
