@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs clang-tidy-19 over our sources, several at once: clang_tidy.py BUILD_DIR [--jobs N] [file …]
 
+Its checks walk our own declarations only (own_declarations.cc, made by the target of that name).
 A source that passed is not read again until something that went into it changes: its key is the
 hash of the checks, of its compile command, and of every file that the last build saw it include.
 The keys of what passed are the names of empty files in build/tidy/.
@@ -79,11 +80,30 @@ def key_of(path, command, files, digests, checks):
     return whole.hexdigest()
 
 
-def run(path, build):
+def write_commands(commands, directory, build):
+    """Each source once: clang-tidy would read one that two targets compile as often as they do."""
+    entries = [{"directory": str(build), "file": path, "command": command}
+               for path, (_, command) in commands.items()]
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "compile_commands.json").write_text(json.dumps(entries))
+
+
+def sees_a_mistake(plugin, directory):
+    """That what narrows the checks leaves them something to look at."""
+    planted = directory / "planted.cc"
+    planted.write_text("int* planted() { return 0; }\n")
+    result = subprocess.run([CLANG_TIDY, "--quiet", f"--load={plugin}",
+                             "--checks=-*,modernize-use-nullptr", planted, "--"],
+                            capture_output=True, text=True, check=False)
+    return "modernize-use-nullptr" in result.stdout
+
+
+def run(path, plugin, commands):
     """None, or what clang-tidy found."""
     checks = ["--checks", NOT_IN_TESTS] if path.endswith("_test.cc") else []
-    result = subprocess.run([CLANG_TIDY, "--quiet", *checks, "-p", str(build), path],
-                            capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [CLANG_TIDY, "--quiet", f"--load={plugin}", *checks, "-p", str(commands), path],
+        capture_output=True, text=True, check=False)
     if result.returncode == 0:
         return None
     noise = r"^(\d+ warnings? .*generated.*|Suppressed .*|.* treated as errors?)\n"
@@ -106,14 +126,21 @@ def main():
     digests, made_from = Digests(root), dependencies(str(build))
     wanted = {str(pathlib.Path(file).resolve()) for file in arguments.files}
     keys = {}
-    for path, (target, command) in sources(root, build).items():
+    commands = sources(root, build)
+    listed = build / "tidy"
+    write_commands(commands, listed, build)
+    plugin = build / "tools" / "own_declarations.so"
+    checks += hashlib.sha256(plugin.read_bytes()).hexdigest()
+    if not sees_a_mistake(plugin, listed):
+        sys.exit(f"clang-tidy: with {plugin.name} it does not see a planted mistake")
+    for path, (target, command) in commands.items():
         if target in made_from and (not wanted or path in wanted):
             keys[path] = key_of(path, command, made_from[target], digests, checks)
     todo = [path for path, key in keys.items() if not (passed / key).exists()]
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for path, found in zip(todo, pool.map(lambda path: run(path, build), todo)):
+        for path, found in zip(todo, pool.map(lambda path: run(path, plugin, listed), todo)):
             if found is None:
                 (passed / keys[path]).touch()
             else:
