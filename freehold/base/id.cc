@@ -8,11 +8,23 @@
 namespace freehold {
 namespace {
 
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+constexpr std::string_view digits = "0123456789abcdef";
+
+// What each character stands for as a hexadecimal digit; -1: it is none.
+constexpr std::array<std::int8_t, 256> value_of_digit = [] {
+  std::array<std::int8_t, 256> values;
+  values.fill(-1);
+  for (std::size_t value = 0; value < digits.size(); ++value) {
+    const char c = digits[value];
+    values[static_cast<unsigned char>(c)] = static_cast<std::int8_t>(value);
+    if (c >= 'a')
+      values[static_cast<unsigned char>(c - 'a' + 'A')] = values[static_cast<unsigned char>(c)];
+  }
+  return values;
+}();
+
+constexpr int digit(char c) {
+  return value_of_digit[static_cast<unsigned char>(c)];
 }
 
 }  // namespace
@@ -33,16 +45,20 @@ IdBytes make_id_bytes() {
   return bytes;
 }
 
-std::string to_text(const IdBytes& bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text(36, '-');
+IdText id_text(const IdBytes& bytes) {
+  IdText text;
   char* at = text.data();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
     *at++ = digits[bytes[i] >> 4U];
     *at++ = digits[bytes[i] & 0xfU];
   }
   return text;
+}
+
+std::string to_text(const IdBytes& bytes) {
+  const IdText text = id_text(bytes);
+  return {text.data(), text.size()};
 }
 
 Result<IdBytes> id_bytes_from_text(std::string_view text) {
@@ -54,7 +70,7 @@ Result<IdBytes> id_bytes_from_text(std::string_view text) {
     if (i == 4 || i == 6 || i == 8 || i == 10)
       if (text[at++] != '-') return malformed();
     const int high = digit(text[at]), low = digit(text[at + 1]);
-    if (high < 0 || low < 0) return malformed();
+    if ((high | low) < 0) return malformed();
     bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
     at += 2;
   }

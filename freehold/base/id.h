@@ -17,8 +17,10 @@ namespace freehold {
 
 using IdBytes = std::array<std::uint8_t, 16>;
 
-IdBytes make_id_bytes();                                    // UUIDv7 (RFC 9562) of now
-std::string to_text(const IdBytes& bytes);                  // 36 characters, lower case
+IdBytes make_id_bytes();              // UUIDv7 (RFC 9562) of now
+using IdText = std::array<char, 36>;  // as in RFC 9562, lower case
+IdText id_text(const IdBytes& bytes);
+std::string to_text(const IdBytes& bytes);                  // the same
 Result<IdBytes> id_bytes_from_text(std::string_view text);  // refused: malformed
 
 // The base of every id type: `struct OrderId : freehold::Id<OrderId> {};`. Ids of two types do not

@@ -20,6 +20,20 @@ TEST(Id, is_a_uuid_of_version_7_that_reads_back) {
   EXPECT_EQ(AppleId::from_text(text).value(), id);
 }
 
+TEST(Id, every_byte_reads_back_in_either_case) {
+  for (unsigned first = 0; first < 256; first += 16) {
+    AppleId id;
+    for (unsigned i = 0; i < 16; ++i) id.bytes[i] = static_cast<std::uint8_t>(first + i);
+    std::string text = id.text();
+    EXPECT_EQ(AppleId::from_text(text).value(), id);
+    for (char& c : text)
+      if (c >= 'a') c = static_cast<char>(c - 'a' + 'A');
+    EXPECT_EQ(AppleId::from_text(text).value(), id);
+  }
+  EXPECT_EQ(to_text(IdBytes{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef}),
+            "01234567-89ab-cdef-0000-000000000000");
+}
+
 TEST(Id, later_ids_order_after_earlier_ones) {
   AppleId before = AppleId::make();
   for (int i = 0; i < 100; ++i) {

@@ -151,6 +151,25 @@ TEST(Json, text_is_escaped_only_where_it_must_be) {
   EXPECT_EQ(read_json<std::string>(R"("\ud83d\ude00\u20ac\/")", strict).value(), "😀€/");
 }
 
+TEST(Json, a_character_is_escaped_wherever_it_stands) {
+  for (const std::string_view beside : {"a", "\x20", "\x7f", "\x80", "\xff", "#", "!", "[", "]"}) {
+    for (std::size_t length = 0; length < 20; ++length) {
+      std::string text;
+      for (std::size_t i = 0; i < length; ++i) text += beside;
+      EXPECT_EQ(to_json(text), '"' + text + '"');
+      for (std::size_t at = 0; at < length; ++at) {
+        for (const char c : {'"', '\\', '\n', '\x1f', '\0'}) {
+          std::string escaped = text;
+          escaped[at] = c;
+          const std::string of_it = to_json(std::string(1, c));
+          EXPECT_EQ(to_json(escaped), '"' + text.substr(0, at) + of_it.substr(1, of_it.size() - 2) +
+                                          text.substr(at + 1) + '"');
+        }
+      }
+    }
+  }
+}
+
 TEST(Json, long_texts_with_escapes_are_put_together_from_their_pieces) {
   std::string text;
   for (int i = 0; i < 20'000; ++i) text += i % 7 == 0 ? "\n" : "ab";

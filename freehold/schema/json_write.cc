@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 namespace freehold::internal {
 namespace {
@@ -40,19 +42,41 @@ void append_escaped(std::string& out, char c) {
   }
 }
 
+constexpr bool is_plain(char c) {
+  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+}
+
+// The high bit of each byte of `word` that is_plain() refuses; perhaps also of one above it.
+constexpr std::uint64_t not_plain_in(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101U, highs = ones << 7U;
+  const auto below = [&](std::uint64_t bytes, std::uint64_t bound) {
+    return (bytes - ones * bound) & ~bytes & highs;
+  };
+  return below(word, 0x20) | below(word ^ ones * '"', 1) | below(word ^ ones * '\\', 1);
+}
+
+// How many characters at the start of a text are written as they are. Looks at eight at a time.
+std::size_t plain_at_start(std::string_view text) {
+  std::size_t plain = 0;
+  for (std::uint64_t word; plain + sizeof word <= text.size(); plain += sizeof word) {
+    std::memcpy(&word, text.data() + plain, sizeof word);
+    if (not_plain_in(word) != 0) break;
+  }
+  while (plain < text.size() && is_plain(text[plain])) ++plain;
+  return plain;
+}
+
 }  // namespace
 
 void write_text(std::string& out, std::string_view text) {
   out += '"';
-  std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, plain, i - plain);
-    append_escaped(out, c);
-    plain = i + 1;
+  for (;;) {
+    const std::size_t plain = plain_at_start(text);
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    append_escaped(out, text[plain]);
+    text.remove_prefix(plain + 1);
   }
-  out.append(text, plain, text.size() - plain);
   out += '"';
 }
 
@@ -71,8 +95,9 @@ void write_number(std::string& out, double value) {
 
 void write_id(std::string& out, const IdBytes& bytes) {
   FREEHOLD_ASSERT(bytes != IdBytes{}, "a nil id was written: it was never given a value");
+  const IdText text = id_text(bytes);
   out += '"';
-  out += to_text(bytes);
+  out.append(text.data(), text.size());
   out += '"';
 }
 
