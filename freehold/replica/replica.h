@@ -41,6 +41,9 @@ struct ReplicaProgram {
   // leaves a row that nobody finds, so that an older state does not come back.
   // Returns the rows changed: 0 when the row has this version already, or a newer one.
   std::function<std::int64_t(SqlTransaction&, const std::string& table, const Delivery&)> apply;
+
+  // Told by the transaction that puts a rebuilt table in place of the replica's; may be empty.
+  std::function<void(SqlTransaction&)> replaced{};
 };
 
 // `From`: the owner's state event. `Row`: any subset of its members, by name and type; the member

@@ -185,6 +185,7 @@ Task<Result<>> Replicas::rebuild(Copy* copy, Feed* source) {
     transaction.run_script("drop table " + table.name + "; alter table " + next + " rename to " +
                            table.name);
     FREEHOLD_CRASH_POINT("replica.in_swap");
+    if (copy->program.replaced) copy->program.replaced(transaction);
     books.put_document(shape_document(table.name), filled(copy->program));
     books.take_lease(copy->lease_name(), owner_, {});  // and gives it back
     return {};

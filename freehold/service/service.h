@@ -26,6 +26,7 @@
 #include "freehold/events/event.h"
 #include "freehold/http/peer.h"
 #include "freehold/http/routes.h"
+#include "freehold/replica/held_replica.h"
 #include "freehold/replica/replica.h"
 #include "freehold/saga/saga.h"
 #include "freehold/saga/sagas.h"
@@ -69,6 +70,10 @@ class Service {
   void publishes();  // what this service's log tells everybody
   template <class From, class Row>
   void copy(const Replica<From, Row>& replica) {  // a local copy of another service's data
+    add_replica(replica.program());
+  }
+  template <class From, class Row>
+  void copy(const HeldReplica<From, Row>& replica) {  // the same, with rows at hand in memory
     add_replica(replica.program());
   }
   template <class Context, class Input>

@@ -14,6 +14,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/database/postgres/scratch_cluster.h"
 #include "freehold/events/event_log.h"
+#include "freehold/replica/held_replica.h"
 #include "freehold/testing/database_conformance.h"
 #include "freehold/testing/postgres_instance.h"
 
@@ -21,6 +22,16 @@ namespace freehold {
 namespace {
 
 using std::chrono::milliseconds, std::chrono::seconds;
+
+struct Price {
+  std::string product;
+  std::int64_t amount;
+  std::int64_t version;
+  static constexpr std::string_view type = "library.price.v1";
+  static constexpr auto subject = &Price::product;
+};
+BOOST_DESCRIBE_STRUCT(Price, (), (product, amount, version))
+constexpr Replica<Price> prices{"price_replica"};
 
 class Instances : public testing::Test {
  public:
@@ -35,7 +46,8 @@ class Instances : public testing::Test {
   const std::string name_;
 };
 
-Task<> keep(Task<Result<FeedAnswer>> answer, std::optional<Result<FeedAnswer>>* into) {
+template <class T>
+Task<> keep(Task<Result<T>> answer, std::optional<Result<T>>* into) {
   into->emplace(co_await std::move(answer));
 }
 
@@ -98,6 +110,34 @@ TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   in_books(two, [&](Books& books) {
     EXPECT_TRUE(books.move_cursor("replica", next, after, second_epoch));
   });
+}
+
+// The consumer of a replica works at one of them; the other does not hear of what it changes.
+TEST_F(Instances, find_in_a_held_replica_what_another_has_put_there) {
+  PostgresInstance here{url(), 1}, elsewhere{url(), 1};
+  const HeldReplica held{prices, *here};
+  const ReplicaProgram program = prices.program();
+  const auto amount_after = [&](std::int64_t version) {
+    EXPECT_TRUE((*elsewhere).write_now([&](SqlTransaction& transaction) -> Result<> {
+      const std::string json = to_json(Price{"tea", version * 100, version});
+      Delivery delivery{.source = "library", .type = Price::type, .subject = "tea"};
+      delivery.data = json;
+      program.apply(transaction, program.table.name, delivery);
+      return {};
+    }));
+    std::optional<Result<std::vector<Price>>> found;
+    boost::asio::co_spawn(here.executor(), keep(held.find_all({"tea"}), &found),
+                          boost::asio::use_future)
+        .get();
+    return (**found).at(0).amount;
+  };
+  ASSERT_TRUE((*elsewhere).write_now([&](SqlTransaction& transaction) -> Result<> {
+    transaction.run_script(
+        internal::create_table(program.table, program.table.name, transaction.dialect()));
+    return {};
+  }));
+  EXPECT_EQ(amount_after(1), 100);
+  EXPECT_EQ(amount_after(2), 200);
 }
 
 // Else who stands by and who renews, each several leases in a batch, would wait in a circle.

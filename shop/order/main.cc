@@ -15,13 +15,14 @@ int main(int argc, char** argv) {
   freehold::Service service{"order", argc, argv};
   freehold::Database& database = service.database(order::migrations());
 
-  order::OrderPlacing placing{database, service.sagas(), service.peer("product")};
+  const order::ProductsAtHand products{order::product_replica, database};
+  order::OrderPlacing placing{database, service.sagas(), products, service.peer("product")};
   order::OrderCancelling cancelling{database};
   order::OrderBrowsing browsing{database};
   order::OrderFollowing following{database};
 
   service.believes_tokens_of("user", "shop");
-  service.copy(order::product_replica);
+  service.copy(products);
   service.consume(order::forgetting_customers());
   service.runs(order::place_order);
   service.runs(order::cancel_order);

@@ -7,7 +7,6 @@
 #include "freehold/base/errors.h"
 #include "shop/order/follow_order.h"
 #include "shop/order/store/orders.h"
-#include "shop/order/store/product_replica.h"
 
 namespace order {
 
@@ -67,9 +66,7 @@ Task<Result<std::vector<ProductRow>>> OrderPlacing::find_products(std::vector<pr
   std::vector<product::ProductId> ids;
   ids.reserve(lines.size());
   for (const product::Line& line : lines) ids.push_back(line.product_id);
-  FREEHOLD_CO_TRY(auto found, co_await database_.read([&](SqlTransaction& transaction) {
-    return product_replica.find_all(transaction, ids);
-  }));
+  FREEHOLD_CO_TRY(auto found, co_await products_.find_all(ids));
   const auto until = std::min(deadline, freehold::deadline_in(1s));  // for all of them
   for (const product::ProductId& id : ids) {
     if (std::ranges::find(found, id, &ProductRow::id) != found.end()) continue;

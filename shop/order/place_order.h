@@ -10,6 +10,7 @@
 #include "freehold/saga/saga.h"
 #include "freehold/saga/sagas.h"
 #include "shop/order/domain/order.h"
+#include "shop/order/store/product_replica.h"
 
 namespace order {
 
@@ -36,8 +37,8 @@ inline constexpr freehold::SagaDefinition place_order{"place_order.v1", bring_to
 class OrderPlacing {
  public:
   OrderPlacing(freehold::Database& database, const freehold::Sagas& sagas,
-               freehold::http::Peer& product)
-      : database_(database), sagas_(sagas), product_(product) {}
+               const ProductsAtHand& products, freehold::http::Peer& product)
+      : database_(database), sagas_(sagas), products_(products), product_(product) {}
   void routes(freehold::http::Routes& routes);
 
  private:
@@ -49,6 +50,7 @@ class OrderPlacing {
 
   freehold::Database& database_;
   const freehold::Sagas& sagas_;
+  const ProductsAtHand& products_;
   freehold::http::Peer& product_;
 };
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A replica that is read for every request and seldom changes, with its rows at hand in memory:
+//
+//   freehold::HeldReplica prices{product_replica, database};
+//   service.copy(prices);                                // in the parts list, in place of the
+//   replica Result<std::vector<ProductRow>> rows = co_await prices.find_all(ids);
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "freehold/base/task.h"
+#include "freehold/database/database.h"
+#include "freehold/replica/internal/held_rows.h"
+#include "freehold/replica/replica.h"
+
+namespace freehold {
+
+// The rows that were asked for are kept, and let go by the transaction that changes them: what is
+// found is never older than the replica's table. A transaction that writes asks the replica itself.
+// Where other instances share the database one of them may fill the table, unheard of here: there
+// nothing is kept, and each find is a read. Callable from any thread; database and replica outlive
+// it, and it outlives the service's consumers.
+template <StateEvent From, Described Row = From>
+class HeldReplica {
+ public:
+  using Key = Replica<From, Row>::Key;
+
+  // Holds at most `rows_max` rows, and uses 8 bytes for each that it may hold.
+  HeldReplica(const Replica<From, Row>& replica, Database& database,
+              std::size_t rows_max = 128 * 1024)
+      : replica_(replica),
+        database_(database),
+        rows_(std::make_shared<internal::HeldRows<Key, Row>>(rows_max)) {}
+
+  // As Replica::find_all, in a transaction of its own. Fails as Database::read.
+  Task<Result<std::vector<Row>>> find_all(std::vector<Key> keys) const;
+
+  // Of the replica, and tells what it changes.
+  ReplicaProgram program() const;
+
+ private:
+  static const Key& key_of(const Row& row);
+
+  const Replica<From, Row> replica_;
+  Database& database_;
+  const std::shared_ptr<internal::HeldRows<Key, Row>> rows_;
+};
+
+template <StateEvent From, Described Row>
+auto HeldReplica<From, Row>::key_of(const Row& row) -> const Key& {
+  const Key* key = nullptr;
+  for_each_member(row, [&](std::string_view name, const auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Key>)
+      if (name == internal::subject_name<From>()) key = &value;
+  });
+  return *key;
+}
+
+template <StateEvent From, Described Row>
+Task<Result<std::vector<Row>>> HeldReplica<From, Row>::find_all(std::vector<Key> keys) const {
+  const auto is_of = [](const Row& row, const Key& key) { return key_of(row) == key; };
+  if (auto held = rows_->find_all(keys, is_of)) co_return *std::move(held);
+  const std::uint64_t moment = rows_->moment();
+  FREEHOLD_CO_TRY(auto found,
+                  co_await database_.read([replica = replica_, keys](SqlTransaction& transaction) {
+                    return replica.find_all(transaction, keys);
+                  }));
+  if (!database_.is_shared())
+    for (const Row& row : found) rows_->keep(key_of(row), row, moment);
+  co_return found;
+}
+
+template <StateEvent From, Described Row>
+ReplicaProgram HeldReplica<From, Row>::program() const {
+  ReplicaProgram program = replica_.program();
+  program.apply = [rows = rows_, apply = std::move(program.apply), own = program.table.name](
+                      SqlTransaction& transaction, const std::string& into,
+                      const Delivery& delivery) {
+    const std::int64_t changed = apply(transaction, into, delivery);
+    if (changed > 0 && into == own) {
+      if constexpr (IdType<Key>) {
+        if (const auto key = Key::from_text(delivery.subject))
+          rows->change(transaction, *key);
+        else
+          rows->change_all(transaction);
+      } else {
+        rows->change(transaction, Key{delivery.subject});
+      }
+    }
+    return changed;
+  };
+  program.replaced = [rows = rows_](SqlTransaction& transaction) { rows->change_all(transaction); };
+  return program;
+}
+
+}  // namespace freehold
