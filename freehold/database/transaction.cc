@@ -35,9 +35,11 @@ void Transaction::on_rollback(std::move_only_function<void()> what) {
   on_rollback_.push_back(std::move(what));
 }
 
-void Transaction::changed(std::string subject) {
+void Transaction::changed(std::string subject, std::any news) {
   if (!watches_) return;
-  on_commit([watches = watches_, subject = std::move(subject)] { watches->changed(subject); });
+  on_commit([watches = watches_, subject = std::move(subject), news = std::move(news)] {
+    watches->changed(subject, news);
+  });
 }
 
 void Transaction::erased() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <any>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -70,8 +71,9 @@ class Transaction {
   // It may be run again afterwards: for what a body set aside in memory.
   void on_rollback(std::move_only_function<void()> what);
 
-  // After the commit, wakes those who watch this subject (an aggregate's id), see watch.h.
-  void changed(std::string subject);
+  // After the commit, wakes those who watch this subject (an aggregate's id), and tells them the
+  // news, if there are any; see watch.h.
+  void changed(std::string subject, std::any news = {});
 
   // What this body deletes or overwrites is personal: its bytes are to leave the database's files,
   // and its log, within the time that the service is given for that.

@@ -25,7 +25,8 @@ namespace internal {
 struct WatchPlace {
   std::shared_ptr<WatchTable> table;
   std::string subject;
-  bool changed = false;          // guarded by table->mutex, like `timer`
+  bool changed = false;          // guarded by table->mutex, like what follows
+  std::any news;                 // of the newest change
   std::shared_ptr<Timer> timer;  // of the one who waits; its executor is the waiter's
 };
 
@@ -42,8 +43,9 @@ struct WatchTable : std::enable_shared_from_this<WatchTable> {
 
   // A timer belongs to its waiter's thread, so it is cancelled there. A commit changes many
   // subjects: one posting wakes all who wait for them on a thread. Under the mutex.
-  void wake(WatchPlace& place) {
+  void wake(WatchPlace& place, const std::any& news) {
     place.changed = true;
+    place.news = news;
     if (!place.timer) return;
     const auto thread = place.timer->get_executor();
     for (const auto& each : posted) {
@@ -80,20 +82,20 @@ Watches::Watch Watches::begin(std::string subject) {
   return Watch{std::move(place)};
 }
 
-void Watches::changed(const std::string& subject) {
-  wake(subject);
+void Watches::changed(const std::string& subject, const std::any& news) {
+  wake(subject, news);
   if (teller_) teller_(subject);
 }
 
-void Watches::wake(const std::string& subject) {
+void Watches::wake(const std::string& subject, const std::any& news) {
   const std::scoped_lock lock{table_->mutex};
   const auto [first, last] = table_->places.equal_range(subject);
-  for (auto at = first; at != last; ++at) table_->wake(*at->second);
+  for (auto at = first; at != last; ++at) table_->wake(*at->second, news);
 }
 
 void Watches::wake_all() {
   const std::scoped_lock lock{table_->mutex};
-  for (const auto& [subject, place] : table_->places) table_->wake(*place);
+  for (const auto& [subject, place] : table_->places) table_->wake(*place, {});
 }
 
 Watches::Watch::Watch(std::shared_ptr<internal::WatchPlace> place) : place_(std::move(place)) {}
@@ -110,24 +112,27 @@ Watches::Watch::~Watch() {
     }
 }
 
-Task<> Watches::Watch::next(Deadline until) {
+Task<std::any> Watches::Watch::next(Deadline until) {
   const auto place = place_;
   auto timer = std::make_shared<Timer>(co_await boost::asio::this_coro::executor, until);
   {
     const std::scoped_lock lock{place->table->mutex};
-    if (std::exchange(place->changed, false)) co_return;
+    if (std::exchange(place->changed, false)) co_return std::exchange(place->news, {});
     place->timer = timer;
   }
   boost::system::error_code error;
   co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, error));
   bool woken = false;
+  std::any news;
   {
     const std::scoped_lock lock{place->table->mutex};
     place->timer.reset();
     woken = std::exchange(place->changed, false);
+    news.swap(place->news);
   }
   if (error == boost::asio::error::operation_aborted && !woken)
     throw boost::system::system_error{error};
+  co_return news;
 }
 
 }  // namespace freehold

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <any>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,9 @@ struct WatchPlace;
 //   auto watch = watches.begin(order.text());     // from here on no change is missed
 //   while (!is_final(read the state)) co_await watch.next(deadline);
 //
+// A change may come with news, a value of whatever type both sides agree upon: what is so since
+// its commit. Who is told enough by it need not read; but news come from this process only.
+//
 // Callable from any thread; nothing of it survives a crash, and nothing needs to.
 class Watches {
  public:
@@ -35,8 +39,9 @@ class Watches {
     Watch& operator=(Watch&&) = delete;
 
     // Returns at the first change since begin() or since the last return, at the latest at
-    // `until`. Cancellable like a timer: then it throws operation_aborted.
-    Task<> next(Deadline until);
+    // `until`: the news of the newest change, or nothing. Cancellable like a timer: then it throws
+    // operation_aborted.
+    Task<std::any> next(Deadline until);
 
    private:
     friend class Watches;
@@ -45,12 +50,12 @@ class Watches {
   };
 
   Watch begin(std::string subject);
-  void changed(const std::string& subject);
+  void changed(const std::string& subject, const std::any& news = {});
 
   // For a driver: changed() also tells `teller`, so that other instances can be told, and what they
   // tell wakes those who wait here. Set before the first change.
   void tell_also(std::function<void(const std::string&)> teller) { teller_ = std::move(teller); }
-  void wake(const std::string& subject);
+  void wake(const std::string& subject, const std::any& news = {});
   void wake_all();
 
  private:

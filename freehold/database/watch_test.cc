@@ -44,9 +44,33 @@ TEST(Watches, a_change_before_the_wait_is_not_missed) {
   auto watch = waiting.watches.begin("a");
   waiting.watches.changed("a");
   boost::asio::co_spawn(waiting.io, watch.next(deadline_in(60s)),
-                        [&](std::exception_ptr) { ++waiting.woken; });
+                        [&](std::exception_ptr, const std::any&) { ++waiting.woken; });
   waiting.io.poll();
   EXPECT_EQ(waiting.woken, 1);
+}
+
+TEST(Watches, a_change_tells_the_newest_news_once_and_one_without_news_tells_nothing) {
+  Waiting waiting;
+  auto watch = waiting.watches.begin("a");
+  std::any told;
+  const auto tell = [&] {
+    boost::asio::co_spawn(waiting.io, watch.next(deadline_in(60s)),
+                          [&](std::exception_ptr, std::any news) { told = std::move(news); });
+    waiting.io.restart();
+    waiting.io.poll();
+  };
+  waiting.watches.changed("a", 1);
+  waiting.watches.changed("a", 2);
+  tell();
+  EXPECT_EQ(std::any_cast<int>(told), 2);
+  tell();
+  waiting.watches.changed("a", 3);
+  waiting.io.poll();
+  EXPECT_EQ(std::any_cast<int>(told), 3) << "who waits already is told as well";
+  waiting.watches.changed("a", 4);
+  waiting.watches.changed("a");
+  tell();
+  EXPECT_FALSE(told.has_value()) << "what was told before may be old";
 }
 
 TEST(Watches, a_wait_ends_at_its_deadline) {

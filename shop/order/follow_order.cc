@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shop/order/follow_order.h"
 
+#include <any>
 #include <charconv>
 #include <utility>
 
@@ -56,12 +57,14 @@ Task<> send_changes(Database* database, OrderId id, std::size_t next, http::Stre
 
 }  // namespace
 
-Task<Result<Order>> until_final(Database* database, OrderId id, freehold::Watches::Watch watch,
+Task<Result<Order>> until_final(Database* database, Order order, freehold::Watches::Watch watch,
                                 freehold::Deadline until) {
   while (true) {
-    co_await watch.next(std::min(until, freehold::deadline_in(look_again)));
-    FREEHOLD_CO_TRY(auto order, co_await current(database, id));
-    if (is_final(order.status) || freehold::SteadyClock::now() >= until) co_return order;
+    const auto news = co_await watch.next(std::min(until, freehold::deadline_in(look_again)));
+    if (const auto* told = std::any_cast<Settlement>(&news))
+      co_return settled(std::move(order), *told);
+    FREEHOLD_CO_TRY(auto latest, co_await current(database, order.id));
+    if (is_final(latest.status) || freehold::SteadyClock::now() >= until) co_return latest;
   }
 }
 

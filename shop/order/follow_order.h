@@ -9,9 +9,10 @@
 
 namespace order {
 
-// Waits until the order has reached a final state, at most until `until`, and returns it as it is
-// then. Woken by the commit that changes it: `watch` is of this order, begun before it was placed.
-freehold::Task<freehold::Result<Order>> until_final(freehold::Database* database, OrderId id,
+// Waits until the order, which was pending, has reached a final state, at most until `until`, and
+// returns it as it is then. Woken by the commit that changes it, which mostly tells enough: `watch`
+// is of this order, begun before it was placed.
+freehold::Task<freehold::Result<Order>> until_final(freehold::Database* database, Order order,
                                                     freehold::Watches::Watch watch,
                                                     freehold::Deadline until);
 

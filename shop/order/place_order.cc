@@ -35,7 +35,7 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
   FREEHOLD_CO_TRY(const auto customer, user::UserId::from_text(call.caller().subject));
   FREEHOLD_CO_TRY(const auto lines, merged(request.lines));
   FREEHOLD_CO_TRY(const auto products, co_await find_products(lines, call.deadline()));
-  FREEHOLD_CO_TRY(const auto order, priced(customer, lines, products));
+  FREEHOLD_CO_TRY(auto order, priced(customer, lines, products));
 
   // Die before the commit: nothing happened. Die after it: the order is pending and its saga goes
   // on by itself.
@@ -51,8 +51,10 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
 
   auto watch = database_.watches().begin(order.id.text());
   FREEHOLD_CO_TRY(auto placed, co_await call.write(database_, accept));
+  order.delivery_address = std::move(request.delivery_address);
   const auto until = freehold::deadline_in(patience);
-  FREEHOLD_CO_TRY(auto latest, co_await until_final(&database_, order.id, std::move(watch), until));
+  FREEHOLD_CO_TRY(auto latest,
+                  co_await until_final(&database_, std::move(order), std::move(watch), until));
   if (!is_final(latest.status)) co_return placed;
   http::Reply<Order> settled{
       .status = 201, .body = std::move(latest), .location = placed.reply().location};

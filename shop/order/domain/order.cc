@@ -51,6 +51,13 @@ freehold::Result<> check_address(const freehold::RawJson& address) {
   return {};
 }
 
+Order settled(Order order, const Settlement& settlement) {
+  order.status = settlement.status;
+  order.reason = settlement.reason;
+  order.history.push_back({settlement.status, settlement.at});
+  return order;
+}
+
 freehold::Result<Order> priced(user::UserId customer, const std::vector<product::Line>& lines,
                                const std::vector<ProductRow>& products) {
   FREEHOLD_TRY(const auto sums, merged(lines));

@@ -68,6 +68,16 @@ BOOST_DESCRIBE_STRUCT(Order, (),
                       (id, customer_id, status, reason, lines, total, placed_at, history,
                        delivery_address))
 
+// How a pending order was settled; told to those who watch it.
+struct Settlement {
+  Status status = Status::confirmed;  // or rejected
+  freehold::Nullable<std::string> reason;
+  freehold::Time at{};
+};
+
+// The pending order as it is after that.
+Order settled(Order order, const Settlement& settlement);
+
 // A new pending order of these lines, those of one product merged, at the prices of `products`.
 // Refused: malformed_order (naming the line), mixed_currencies, total_too_large,
 // product::errors::unknown_product and product_withdrawn.

@@ -180,8 +180,9 @@ freehold::Page<Order> page(SqlTransaction& transaction, std::optional<user::User
 }
 
 freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
-  if (transaction.changes_one(confirm_pending, id, freehold::now())) {
-    transaction.changed(id.text());
+  const Settlement confirmed{.status = Status::confirmed, .reason = nullptr, .at = freehold::now()};
+  if (transaction.changes_one(confirm_pending, id, confirmed.at)) {
+    transaction.changed(id.text(), confirmed);
     return {};
   }
   if (progress(transaction, id).status == Status::confirmed) return {};
@@ -190,9 +191,10 @@ freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
 
 void reject(SqlTransaction& transaction, OrderId id, std::string_view reason) {
   if (progress(transaction, id).status != Status::pending) return;
-  transaction.run(settle, id, Status::rejected, std::optional{std::string{reason}},
-                  freehold::now());
-  transaction.changed(id.text());
+  const Settlement rejected{
+      .status = Status::rejected, .reason = std::string{reason}, .at = freehold::now()};
+  transaction.run(settle, id, rejected.status, std::optional{rejected.reason.value()}, rejected.at);
+  transaction.changed(id.text(), rejected);
 }
 
 void cancel(SqlTransaction& transaction, OrderId id) {

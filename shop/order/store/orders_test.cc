@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <any>
+
 #include "freehold/base/errors.h"
 #include "freehold/testing/scratch_database.h"
 #include "shop/order/store/migrations.h"
@@ -160,6 +162,21 @@ TEST_F(Orders, a_change_of_status_wakes_those_who_watch_the_order) {
   const auto begin = freehold::SteadyClock::now();
   database_.run(watch.next(freehold::deadline_in(std::chrono::seconds{60})));
   EXPECT_LT(freehold::SteadyClock::now() - begin, std::chrono::seconds{30});
+}
+
+TEST_F(Orders, what_is_told_of_a_settled_order_makes_it_what_is_in_the_table) {
+  const auto expect_told = [&](auto change) {
+    const OrderId id = an_order().id;
+    const Order pending = now(id);
+    auto watch = database_->watches().begin(id.text());
+    write([&](SqlTransaction& t) { change(t, id); });
+    const auto news = database_.run(watch.next(freehold::deadline_in(std::chrono::seconds{60})));
+    const auto* told = std::any_cast<Settlement>(&news);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(freehold::to_json(settled(pending, *told)), freehold::to_json(now(id)));
+  };
+  expect_told([](SqlTransaction& t, OrderId id) { EXPECT_TRUE(confirm(t, id)); });
+  expect_told([](SqlTransaction& t, OrderId id) { reject(t, id, "out_of_stock"); });
 }
 
 }  // namespace
