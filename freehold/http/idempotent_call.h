@@ -55,8 +55,7 @@ class Committed {
 
   // A friend, so that a route finds it by its type, whichever header was included first.
   friend void write_answer(Response& response, Committed& committed) {
-    Reply<T> reply = committed.reply_;
-    internal::write_answer(response, reply);
+    internal::write_answer(response, committed.reply_);
   }
 
   Reply<T> reply_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <span>
 
 #include "freehold/http/internal/input.h"
 
@@ -48,7 +49,10 @@ void write_number(std::string& out, std::uint64_t number) {
 void write_field(std::string& out, std::string_view name, std::string_view value) {
   out += name;
   out += ": ";
-  for (char c : value) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  const std::size_t begin = out.size();
+  out += value;
+  for (char& c : std::span{out}.subspan(begin))
+    if (c == '\r' || c == '\n' || c == '\0') c = ' ';
   out += "\r\n";
 }
 
