@@ -360,6 +360,20 @@ TEST(Sagas, admit_a_fixed_number_and_beyond_it_what_finishes_in_two_seconds) {
   service.database.run(service.sagas->stop());
 }
 
+// The database is counted once a second; whoever asks in between is not to be admitted blindly.
+TEST(Sagas, count_on_from_what_was_counted_in_a_shared_database) {
+  internal::SagaPulse pulse;
+  pulse.begin(0);
+  pulse.counted({.running = 5});
+  pulse.started();
+  pulse.started();
+  EXPECT_EQ(pulse.running(), 7);
+  pulse.finished(false);
+  EXPECT_EQ(pulse.running(), 6);
+  pulse.counted({.running = 1});
+  EXPECT_EQ(pulse.running(), 1);
+}
+
 TEST(Sagas, count_what_is_alive_anew_at_every_start) {
   OrderService service;
   ASSERT_TRUE(service.place("1"));

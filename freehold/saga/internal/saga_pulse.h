@@ -29,27 +29,26 @@ class SagaPulse {
   // Forgets what it knew: a service begins, with so many sagas alive.
   void begin(std::int64_t running, std::int64_t parked = 0, std::int64_t diverged = 0);
 
-  void started() { add(running_, 1); }
+  void started() { ++running_; }
   void parked() {
-    add(running_, -1);
-    add(parked_, 1);
+    --running_;
+    ++parked_;
   }
   void diverged() {
-    add(running_, -1);
-    add(diverged_, 1);
+    --running_;
+    ++diverged_;
   }
   void returned(SagaStatus from) {
-    add(from == SagaStatus::parked ? parked_ : diverged_, -1);
-    add(running_, 1);
+    --(from == SagaStatus::parked ? parked_ : diverged_);
+    ++running_;
   }
   void finished(bool failed) {
-    add(running_, -1);
+    --running_;
     ++(failed ? failed_ : ended_);
   }
 
   // In a shared database: what is alive there, and how many have finished since the last call. What
-  // other instances start and finish is told to nobody, so from the first call on this alone
-  // counts.
+  // other instances start and finish is told to nobody; what this one does counts on from here.
   struct Counted {
     std::int64_t running = 0;
     std::int64_t parked = 0;
@@ -83,10 +82,6 @@ class SagaPulse {
   void on_ring(std::function<void(Time due)> ring);
 
  private:
-  void add(std::atomic<std::int64_t>& alive, int change) const {
-    if (!is_counted_) alive += change;
-  }
-
   std::atomic<bool> is_counted_ = false;
   std::atomic<std::uint64_t> finished_anywhere_ = 0;
   std::atomic<std::int64_t> running_ = 0;
