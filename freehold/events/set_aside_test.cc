@@ -131,9 +131,16 @@ TEST_F(SetAsideTest, more_keys_in_a_minute_than_poison_explains_stop_the_consume
   });
   for (int box = 0; box < 15; ++box) count("box" + std::to_string(box), 1, 1);
   ConsumerOptions options = patient_options();
+  options.lease = 500ms;
   ConsumerLoop& loop = keeper_->consume(broken, counter_->address(), options);
   ASSERT_TRUE(comes_true([&] { return loop.status().state == ConsumerState::stopped; }));
   EXPECT_THAT(loop.status().report, HasSubstr("more than 10 keys"));
+  EXPECT_EQ(aside().size(), 10U);
+  // The next instance of that release, which takes the consumer over, stops too.
+  options.owner = "2";
+  ConsumerLoop& next = keeper_->consume(broken, counter_->address(), options);
+  ASSERT_TRUE(comes_true([&] { return next.status().state == ConsumerState::stopped; }));
+  EXPECT_THAT(next.status().report, HasSubstr("more than 10 keys"));
   EXPECT_EQ(aside().size(), 10U);
   // A better release goes on with what follows; what was set aside waits for its next try.
   start_keeper();

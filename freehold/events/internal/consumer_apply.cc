@@ -169,17 +169,22 @@ Result<> ConsumerLoop::Run::move_cursor(SqlTransaction& transaction, Batch& batc
 // stands behind it, and all other keys go on.
 Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::string why,
                                             bool park) {
-  if (too_many_keys_aside())
+  auto& lately = keys_aside_lately();
+  if (lately.size() >= options_.keys_aside_max)
     co_return end(End::stopped, name_ + ": more than " + std::to_string(options_.keys_aside_max) +
                                     " keys were set aside in a minute, the last for: " + why),
         Result<>{};
+  const std::int64_t at_us = now().time_since_epoch().count();
+  lately.push_back(at_us);
   const auto batch = std::make_shared<Batch>(Batch{.events_max = 1});
   const Result<> done = co_await internal::run_in_lane(
       &database_, {.urgency = Urgency::consumer},
-      [self = shared_from_this(), partition, batch, why, park](SqlTransaction& transaction) {
-        return self->set_aside_first(transaction, *partition, *batch, why, park);
+      [self = shared_from_this(), partition, batch, notes = notes_, why,
+       park](SqlTransaction& transaction) {
+        return self->set_aside_first(transaction, *partition, *batch, notes, why, park);
       });
   if (!done) {
+    std::erase(keys_aside_lately(), at_us);
     if (batch->fenced) co_return fenced();
     if (is_of_environment(done.error())) co_return done.error();
     co_return end(End::stopped, name_ + " cannot set an event aside: " + done.error().text()),
@@ -192,7 +197,6 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
           {"type", event.type},
           {"key", event.partition_key},
           {"why", why}});
-  keys_set_aside_.push_back(SteadyClock::now());
   {
     const std::lock_guard lock{status_mutex_};
     status_.last_error = why;
@@ -203,10 +207,12 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
 }
 
 Result<> ConsumerLoop::Run::set_aside_first(SqlTransaction& transaction, Partition& partition,
-                                            Batch& batch, std::string_view why, bool park) const {
+                                            Batch& batch, const internal::ConsumerNotes& notes,
+                                            std::string_view why, bool park) const {
   batch.taken = partition.intake.take(batch.events_max);
   FREEHOLD_TRY(move_cursor(transaction, batch));
   put_aside(transaction, *batch.taken.first_event(), why, park ? options_.attempts_max : 1, park);
+  write_notes(transaction, notes);
   FREEHOLD_CRASH_POINT("consumer.after_set_aside");
   return {};
 }
@@ -235,11 +241,13 @@ void ConsumerLoop::Run::committed(Partition& partition, const Batch& batch) {
   status_.applied += batch.taken.events;
 }
 
-bool ConsumerLoop::Run::too_many_keys_aside() {
-  const auto minute_ago = SteadyClock::now() - 1min;
-  while (!keys_set_aside_.empty() && keys_set_aside_.front() < minute_ago)
-    keys_set_aside_.pop_front();
-  return keys_set_aside_.size() >= options_.keys_aside_max;
+std::vector<std::int64_t>& ConsumerLoop::Run::keys_aside_lately() {
+  auto& times = notes_.keys_aside_us;
+  if (!times) times.emplace();
+  std::erase_if(*times, [minute_ago = (now() - 1min).time_since_epoch().count()](std::int64_t at) {
+    return at < minute_ago;
+  });
+  return *times;
 }
 
 // The consumer is another instance's now, or was moved: back to waiting for the lease, and to the

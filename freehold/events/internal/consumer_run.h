@@ -4,7 +4,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,8 +30,11 @@ struct ConsumerNotes {
   std::vector<std::string> heads;
   std::string family;
   std::string subject;
+  // When keys were set aside in the last minute, by whichever owner: the next one of the same
+  // program would set as many aside again.
+  std::optional<std::vector<std::int64_t>> keys_aside_us;
 };
-BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject))
+BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject, keys_aside_us))
 
 }  // namespace internal
 
@@ -152,12 +154,13 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   void name_locks(RowLocks& locks, const Partition& partition, Batch& batch) const;
   Result<> apply_batch(SqlTransaction& transaction, Partition& partition, Batch& batch) const;
   Result<> set_aside_first(SqlTransaction& transaction, Partition& partition, Batch& batch,
-                           std::string_view why, bool park) const;
+                           const internal::ConsumerNotes& notes, std::string_view why,
+                           bool park) const;
   Result<> move_cursor(SqlTransaction& transaction, Batch& batch) const;
   void put_aside(SqlTransaction& transaction, const CloudEvent& event, std::string_view why,
                  int attempts, bool park) const;
   void committed(Partition& partition, const Batch& batch);
-  bool too_many_keys_aside();
+  std::vector<std::int64_t>& keys_aside_lately();
   Result<> fenced();
 
   // consumer_retry.cc: what was set aside
@@ -186,8 +189,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   LogDescription log_;
   std::uint64_t epoch_ = 0;
   std::vector<PartitionPointer> partitions_;
-  std::deque<SteadyClock::time_point> keys_set_aside_;  // in the last minute
-  internal::Signal leading_;                            // lead() waits for something
+  internal::Signal leading_;  // lead() waits for something
   internal::Signal tasks_ended_;
   internal::Signal lead_ended_;
   internal::Signal aside_;  // something was set aside, or is to be tried now
