@@ -54,8 +54,8 @@ constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
                        "total_currency, null as delivery_address, placed_at, settled_at, "
                        "cancelled_at from customer_order where customer_id = $1 "
-                       "and number < case when $2 is null then 9223372036854775807 "
-                       "else (select number from customer_order where id = $2) end "
+                       "and number < coalesce((select number from customer_order where id >= $2 "
+                       "order by id limit 1), 9223372036854775807) "
                        "order by number desc",
              .postgres = "select id, customer_id, status, reason, lines, total_amount_minor, "
                          "total_currency, null as delivery_address, placed_at, settled_at, "

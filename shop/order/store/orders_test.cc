@@ -110,6 +110,18 @@ TEST_F(Orders, pages_show_a_customers_orders_newest_first_and_nobody_elses) {
   EXPECT_EQ(page_of(std::nullopt, std::nullopt).rows.size(), 3U);
 }
 
+TEST_F(Orders, a_page_may_begin_behind_an_id_that_is_no_orders) {
+  const auto customer = user::UserId::make();
+  an_order(customer);
+  an_order(customer);
+  const auto nobodys = OrderId::make();
+  an_order(customer);
+  for (const auto& [before, found] : {std::pair{nobodys, 2U}, std::pair{OrderId::make(), 3U}})
+    EXPECT_EQ(database_.read([&](SqlTransaction& t) { return page(t, customer, before, {}); })
+                  .rows.size(),
+              found);
+}
+
 TEST_F(Orders, a_page_of_long_orders_ends_by_its_bytes_and_the_next_goes_on_behind_it) {
   const auto customer = user::UserId::make();
   const OrderLine line{product::ProductId::make(), std::string(200, 'x'), 1, 1, 1, 1};
