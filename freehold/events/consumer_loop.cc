@@ -121,7 +121,7 @@ void ConsumerLoop::Run::end(End why, std::string report) {
   end_report_ = std::move(report);
   for (const PartitionPointer& partition : partitions_) {
     partition->ended = true;
-    partition->arrived.give();
+    partition->care.give();
     partition->room.give();
     partition->stop_reading.emit(asio::cancellation_type::terminal);
   }
@@ -211,7 +211,7 @@ Task<> ConsumerLoop::Run::round() {
     works();
     for (const PartitionPointer& partition : partitions_) {
       spawn(read(partition), partition->stop_reading.slot());
-      spawn(apply(partition));
+      spawn(take_care(partition));
     }
     spawn(retry());
   }

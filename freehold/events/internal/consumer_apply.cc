@@ -19,47 +19,132 @@ namespace freehold {
 
 using namespace std::chrono_literals;
 
-Task<> ConsumerLoop::Run::apply(PartitionPointer partition) {
+// Called whenever something may have come: hands the lane a job, unless one is there that has not
+// begun, for that one will take this as well. So the next batch is ready before the outcome of the
+// one before was heard of, and a batch grows while it waits. What the one before has done is in the
+// intake; if it is undone, the next one begins where that one did.
+void ConsumerLoop::Run::offer(const PartitionPointer& partition) {
+  if (partition->ended || partition->fault || partition->intake.empty()) return;
+  if (partition->must_go_singly()) return partition->care.give();
+  if (partition->offered && !partition->offered->has_begun) return;
+  const auto batch = std::make_shared<Batch>(options_.batch_events_max);
+  Job job = job_of(partition, batch);
+  job.done = [self = shared_from_this(), partition, batch](const Result<>& applied) {
+    self->told(partition, batch.get(), applied);
+  };
+  job.executor = executor_;
+  partition->offered = batch;
+  ++partition->under_way;
+  database_.submit(Urgency::consumer, std::move(job));
+}
+
+// Before its commit: nothing happened, and the events come again. After it: all of them had their
+// effect, once, and the cursor stands behind them.
+Job ConsumerLoop::Run::job_of(const PartitionPointer& partition,
+                              const std::shared_ptr<Batch>& batch) {
   const auto self = shared_from_this();
-  internal::Backoff backoff{options_.backoff_first, options_.backoff_max};
-  bool failed = false;
-  while (!partition->ended) {
-    if (partition->intake.empty()) {
-      co_await partition->arrived.wait(SteadyClock::time_point::max());
+  return {.body =
+              [self, partition, batch](SqlTransaction& transaction) {
+                return self->apply_batch(transaction, partition, *batch);
+              },
+          .done = {},
+          .names_locks = [self, partition,
+                          batch](RowLocks& locks) { self->name_locks(locks, *partition, *batch); }};
+}
+
+void ConsumerLoop::Run::told(const PartitionPointer& partition, Batch* batch,
+                             const Result<>& applied) {
+  --partition->under_way;
+  batch->has_begun = true;  // or never will
+  const Result<> concluded = conclude(*partition, *batch, applied);
+  if (!concluded && (!partition->fault || concluded.error().is(errors::commit_unknown)))
+    partition->fault = concluded.error();
+  if (partition->ended || partition->fault) return partition->care.give();
+  offer(partition);
+}
+
+// Takes note of what became of a batch. An error is one of the environment: nothing is wrong with
+// the events, and the same is to be tried again.
+Result<> ConsumerLoop::Run::conclude(Partition& partition, const Batch& batch,
+                                     const Result<>& applied) {
+  if (applied) {
+    committed(partition, batch);
+    if (std::exchange(partition.has_waited, false)) works();
+    partition.backoff.reset();
+    return {};
+  }
+  const Error& error = applied.error();
+  if (batch.fenced) return fenced();
+  if (is_of_environment(error)) return error;
+  if (batch.taken.events == 0) {
+    end(End::stopped, name_ + ": " + error.text());
+  } else if (batch.taken.events == 1) {
+    partition.failed = batch.taken.first_event()->id;
+    partition.failure = error.text();
+  } else {
+    partition.singly_through = batch.taken.to.position;
+  }
+  return {};
+}
+
+bool ConsumerLoop::Run::Partition::is_careful_at(const EventId& id) const {
+  return careful_events > 0 && id.position <= careful_through;
+}
+
+bool ConsumerLoop::Run::Partition::must_go_singly() const {
+  const CloudEvent* const next = intake.first_event();
+  return next &&
+         (failed == next->id || is_careful_at(next->id) || next->id.position <= singly_through);
+}
+
+// What does not go by itself: waits for what the environment lacks, and applies singly what must
+// be, each when nothing is under way.
+Task<> ConsumerLoop::Run::take_care(PartitionPointer partition) {
+  const auto self = shared_from_this();
+  while (!partition->ended || partition->under_way > 0) {
+    if (partition->under_way > 0 || (!partition->fault && !partition->must_go_singly())) {
+      co_await partition->care.wait(SteadyClock::time_point::max());
       continue;
     }
-    const Result<> applied = co_await apply_next(partition);
-    if (applied) {
-      if (std::exchange(failed, false)) works();
-      backoff.reset();
-      continue;
+    if (!partition->fault) {
+      const Result<> applied = co_await apply_first(partition);
+      if (!applied) partition->fault = applied.error();
     }
-    failed = true;
-    waits("database", applied.error());
-    co_await pause(&partition->arrived, backoff.next());
-    if (applied.error().is(errors::commit_unknown)) end(End::again, "");
+    if (partition->fault) co_await outwait_fault(partition);
+    offer(partition);
   }
 }
 
-// The next transaction of this partition. An error is one of the environment: nothing is wrong with
-// the events, and the same is to be tried again.
-Task<Result<>> ConsumerLoop::Run::apply_next(PartitionPointer partition) {
-  const CloudEvent* const next = partition->intake.take(1).first_event();
-  if (!next) co_return co_await apply_together(partition, options_.batch_events_max);
-  if (partition->failed == next->id)
-    co_return co_await set_aside(partition, partition->failure, false);
-  if (partition->careful_events > 0 && next->id.position <= partition->careful_through) {
-    const auto turn = co_await take_turn(partition);
-    if (!turn) co_return Result<>{};
-    --partition->careful_events;
-    const auto may_be_tried = co_await note_try(next->id);
-    if (!may_be_tried)
-      co_return may_be_tried.error().is(errors::not_the_owner) ? fenced() : may_be_tried.error();
-    if (!*may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
-    co_return co_await apply_together(partition, 1);
-  }
-  const bool singly = next->id.position <= partition->singly_through;
-  co_return co_await apply_together(partition, singly ? 1 : options_.batch_events_max);
+Task<> ConsumerLoop::Run::outwait_fault(PartitionPointer partition) {
+  partition->has_waited = true;
+  waits("database", *partition->fault);
+  co_await pause(&partition->care, partition->backoff.next());
+  if (partition->fault->is(errors::commit_unknown)) end(End::again, "");
+  partition->fault.reset();
+}
+
+// The first event by itself. An error is one of the environment.
+Task<Result<>> ConsumerLoop::Run::apply_first(PartitionPointer partition) {
+  const EventId id = partition->intake.first_event()->id;
+  if (partition->failed == id) co_return co_await set_aside(partition, partition->failure, false);
+  if (!partition->is_careful_at(id)) co_return co_await apply_alone(partition);
+  const auto turn = co_await take_turn(partition);
+  if (!turn) co_return Result<>{};
+  --partition->careful_events;
+  const auto may_be_tried = co_await note_try(id);
+  if (!may_be_tried)
+    co_return may_be_tried.error().is(errors::not_the_owner) ? fenced() : may_be_tried.error();
+  if (!*may_be_tried) co_return co_await set_aside(partition, "the process died of it", true);
+  co_return co_await apply_alone(partition);
+}
+
+Task<Result<>> ConsumerLoop::Run::apply_alone(PartitionPointer partition) {
+  const auto batch = std::make_shared<Batch>(1);
+  Job job = job_of(partition, batch);
+  const Result<> applied = co_await internal::run_in_lane(
+      &database_, {.urgency = Urgency::consumer, .names_locks = std::move(job.names_locks)},
+      std::move(job.body));
+  co_return conclude(*partition, *batch, applied);
 }
 
 // nullopt: the partition has ended.
@@ -89,49 +174,26 @@ Task<Result<bool>> ConsumerLoop::Run::note_try(EventId id) {
   co_return noted;
 }
 
-// Before its commit: nothing happened, and the events come again. After it: all of them had their
-// effect, once, and the cursor stands behind them.
-Task<Result<>> ConsumerLoop::Run::apply_together(PartitionPointer partition,
-                                                 std::size_t events_max) {
-  const auto batch = std::make_shared<Batch>(Batch{.events_max = events_max});
-  const Result<> applied = co_await internal::run_in_lane(
-      &database_,
-      {.urgency = Urgency::consumer,
-       .names_locks = [self = shared_from_this(), partition,
-                       batch](RowLocks& locks) { self->name_locks(locks, *partition, *batch); }},
-      [self = shared_from_this(), partition, batch](SqlTransaction& transaction) {
-        return self->apply_batch(transaction, *partition, *batch);
-      });
-  if (applied) co_return committed(*partition, *batch), Result<>{};
-  const Error& error = applied.error();
-  if (batch->fenced) co_return fenced();
-  if (is_of_environment(error)) co_return error;
-  if (batch->taken.events == 0) {
-    end(End::stopped, name_ + ": " + error.text());
-  } else if (batch->taken.events == 1) {
-    partition->failed = batch->taken.first_event()->id;
-    partition->failure = error.text();
-  } else {
-    partition->singly_through = batch->taken.to.position;
-  }
-  co_return Result<>{};
-}
-
 // What has come by now is what will be applied.
 void ConsumerLoop::Run::name_locks(RowLocks& locks, const Partition& partition,
                                    Batch& batch) const {
-  batch.taken = partition.intake.take(batch.events_max);
+  batch.take(partition);
   batch.is_taken = true;
   for (const internal::Intake::Item* item : batch.taken.items)
     if (item->event) consumer_.name_locks(locks, item->decoded, item->event->type);
 }
 
-Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& partition,
-                                        Batch& batch) const {
+void ConsumerLoop::Run::Batch::take(const Partition& partition) {
+  has_begun = true;
+  taken = partition.intake.take(events_max);
+}
+
+Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction,
+                                        const PartitionPointer& partition, Batch& batch) const {
   if (transaction.is_looked_at()) return {};  // its events are looked at together, further down
-  if (!std::exchange(batch.is_taken, false)) batch.taken = partition.intake.take(batch.events_max);
+  if (!std::exchange(batch.is_taken, false)) batch.take(*partition);
   if (batch.taken.items.empty()) return {};
-  FREEHOLD_TRY(move_cursor(transaction, batch));
+  FREEHOLD_TRY(move_cursor(transaction, partition, batch));
   const auto keys_aside = transaction.books().aside_keys(name_);
   transaction.look_ahead(batch.taken.items.size(), [&](std::size_t i) {
     const internal::Intake::Item& item = *batch.taken.items[i];
@@ -146,21 +208,26 @@ Result<> ConsumerLoop::Run::apply_batch(SqlTransaction& transaction, Partition& 
       consumer_.apply(transaction, item->decoded, delivery_of(*item->event, consumer_.source()));
     FREEHOLD_CRASH_POINT("consumer.after_handler");
   }
-  if (SteadyClock::now() >= partition.waypoint_due) {
+  if (SteadyClock::now() >= partition->waypoint_due) {
     transaction.books().note_waypoint(name_, batch.taken.to, now());
-    partition.waypoint_due = SteadyClock::now() + options_.waypoint_every;
+    partition->waypoint_due = SteadyClock::now() + options_.waypoint_every;
   }
   FREEHOLD_CRASH_POINT("consumer.before_commit");
   return {};
 }
 
-Result<> ConsumerLoop::Run::move_cursor(SqlTransaction& transaction, Batch& batch) const {
+// What follows in the lane begins where this one leaves off, or, if it is undone, where it began.
+Result<> ConsumerLoop::Run::move_cursor(SqlTransaction& transaction,
+                                        const PartitionPointer& partition, Batch& batch) const {
   EventId from = batch.taken.from;
   EventId to = batch.taken.to;
   if (FREEHOLD_PLANTED_BUG("consumer.cursor_behind_effects"))
     to = std::exchange(from, transaction.books().cursor(name_, from.partition)->at);
   batch.fenced = !transaction.books().move_cursor(name_, from, to, epoch_);
   if (batch.fenced) return Error{errors::not_the_owner, name_};
+  transaction.on_rollback(
+      [partition, from = batch.taken.from] { partition->intake.applied(from); });
+  partition->intake.applied(batch.taken.to);
   FREEHOLD_CRASH_POINT("consumer.after_cursor");
   return {};
 }
@@ -176,12 +243,12 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
         Result<>{};
   const std::int64_t at_us = now().time_since_epoch().count();
   lately.push_back(at_us);
-  const auto batch = std::make_shared<Batch>(Batch{.events_max = 1});
+  const auto batch = std::make_shared<Batch>(1);
   const Result<> done = co_await internal::run_in_lane(
       &database_, {.urgency = Urgency::consumer},
       [self = shared_from_this(), partition, batch, notes = notes_, why,
        park](SqlTransaction& transaction) {
-        return self->set_aside_first(transaction, *partition, *batch, notes, why, park);
+        return self->set_aside_first(transaction, partition, *batch, notes, why, park);
       });
   if (!done) {
     std::erase(keys_aside_lately(), at_us);
@@ -206,11 +273,12 @@ Task<Result<>> ConsumerLoop::Run::set_aside(PartitionPointer partition, std::str
   co_return Result<>{};
 }
 
-Result<> ConsumerLoop::Run::set_aside_first(SqlTransaction& transaction, Partition& partition,
-                                            Batch& batch, const internal::ConsumerNotes& notes,
+Result<> ConsumerLoop::Run::set_aside_first(SqlTransaction& transaction,
+                                            const PartitionPointer& partition, Batch& batch,
+                                            const internal::ConsumerNotes& notes,
                                             std::string_view why, bool park) const {
-  batch.taken = partition.intake.take(batch.events_max);
-  FREEHOLD_TRY(move_cursor(transaction, batch));
+  batch.take(*partition);
+  FREEHOLD_TRY(move_cursor(transaction, partition, batch));
   put_aside(transaction, *batch.taken.first_event(), why, park ? options_.attempts_max : 1, park);
   write_notes(transaction, notes);
   FREEHOLD_CRASH_POINT("consumer.after_set_aside");

@@ -212,7 +212,8 @@ Task<bool> ConsumerLoop::Run::load_cursors() {
                                ", whose head is " + log_.heads.front().text());
         co_return false;
       }
-      partitions_.push_back(std::make_shared<Partition>(cursor->at, cursor->log_id, executor_));
+      partitions_.push_back(
+          std::make_shared<Partition>(cursor->at, cursor->log_id, executor_, options_));
     }
     const std::lock_guard lock{status_mutex_};
     status_.partitions.clear();

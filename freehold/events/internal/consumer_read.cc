@@ -38,7 +38,7 @@ Task<> ConsumerLoop::Run::read(PartitionPointer partition) {
         const std::lock_guard lock{status_mutex_};
         status_.partitions[range->through.partition].head = range->head;
       }
-      partition->arrived.give();
+      offer(partition);
     } else if (added.error().is(errors::log_diverged) || added.error().is(errors::log_truncated)) {
       co_return end(End::diverged, name_ + " stands at " + partition->intake.end().text() +
                                        " of log " + partition->log_id + ": " +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <cstdint>
@@ -39,10 +40,10 @@ BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject,
 }  // namespace internal
 
 // What ConsumerLoop is made of. One coroutine leads: it takes the lease, looks at the notes of the
-// owner before, learns about the log, finds or begins the cursors, starts a reader and an applier
-// for each partition, one for what is set aside and one that keeps the lease, and decides what
-// follows when they end. All run on one executor. A reader that waits at the source is cancelled
-// when they are to end.
+// owner before, learns about the log, finds or begins the cursors, starts a reader and who takes
+// care of what goes wrong, for each partition, one for what is set aside and one that keeps the
+// lease, and decides what follows when they end. All run on one executor. A reader that waits at
+// the source is cancelled when they are to end.
 class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
  public:
   Run(Database& database, Feed& source, Consumer consumer, boost::asio::any_io_executor executor,
@@ -67,16 +68,42 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     stopped,   // it would do harm to go on; not noted: the next start tries again
   };
 
+  // One batch as its transaction saw it, when it ran last.
+  struct Partition;
+  struct Batch {
+    explicit Batch(std::size_t at_most) : events_max(at_most) {}
+    void take(const Partition& partition);
+
+    const std::size_t events_max;
+    std::atomic<bool> has_begun = false;  // what comes from now on may be left to the next one
+    internal::Intake::Taken taken{};
+    bool is_taken = false;  // for the run that follows: its locks were named
+    bool fenced = false;
+  };
+
   struct Partition {
-    Partition(const EventId& cursor, std::string log, const boost::asio::any_io_executor& executor)
-        : intake(cursor), log_id(std::move(log)), arrived(executor), room(executor) {}
+    Partition(const EventId& cursor, std::string log, const boost::asio::any_io_executor& executor,
+              const ConsumerOptions& options)
+        : intake(cursor),
+          log_id(std::move(log)),
+          care(executor),
+          room(executor),
+          backoff(options.backoff_first, options.backoff_max) {}
+
+    bool is_careful_at(const EventId& id) const;
+    bool must_go_singly() const;  // the next event
 
     internal::Intake intake;
     std::string log_id;
-    internal::Signal arrived;  // for the applier
-    internal::Signal room;     // for the reader
+    internal::Signal care;  // for the applier: something is not as usual
+    internal::Signal room;  // for the reader
     boost::asio::cancellation_signal stop_reading;
     bool ended = false;
+    std::shared_ptr<Batch> offered;  // the last that was handed to the lane
+    std::size_t under_way = 0;       // handed to it, and not told yet
+    std::optional<Error> fault;      // of the environment: nothing is offered
+    bool has_waited = false;         // for the environment, since the last commit
+    internal::Backoff backoff;
     // After an unclean stop: events up to here, at most so many, are tried singly, each noted
     // first.
     std::uint64_t careful_through = 0;
@@ -87,14 +114,6 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     SteadyClock::time_point waypoint_due{};  // used by bodies only
   };
   using PartitionPointer = std::shared_ptr<Partition>;
-
-  // One batch as its transaction saw it, when it ran last.
-  struct Batch {
-    std::size_t events_max = 0;
-    internal::Intake::Taken taken{};
-    bool is_taken = false;  // for the run that follows: its locks were named
-    bool fenced = false;
-  };
 
   // Of a cursor to a place that its source still holds.
   struct Return {
@@ -145,18 +164,25 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
   Task<Result<>> return_to_common_places();
 
   // consumer_apply.cc: the transactions of events as they come
-  Task<> apply(PartitionPointer partition);
-  Task<Result<>> apply_next(PartitionPointer partition);
-  Task<Result<>> apply_together(PartitionPointer partition, std::size_t events_max);
+  void offer(const PartitionPointer& partition);
+  void told(const PartitionPointer& partition, Batch* batch, const Result<>& applied);
+  Task<> take_care(PartitionPointer partition);
+  Task<> outwait_fault(PartitionPointer partition);
+  Task<Result<>> apply_first(PartitionPointer partition);
+  Task<Result<>> apply_alone(PartitionPointer partition);
+  Result<> conclude(Partition& partition, const Batch& batch, const Result<>& applied);
   Task<std::optional<internal::CarefulTurn>> take_turn(PartitionPointer partition);
   Task<Result<bool>> note_try(EventId id);
   Task<Result<>> set_aside(PartitionPointer partition, std::string why, bool park);
+  Job job_of(const PartitionPointer& partition, const std::shared_ptr<Batch>& batch);
   void name_locks(RowLocks& locks, const Partition& partition, Batch& batch) const;
-  Result<> apply_batch(SqlTransaction& transaction, Partition& partition, Batch& batch) const;
-  Result<> set_aside_first(SqlTransaction& transaction, Partition& partition, Batch& batch,
-                           const internal::ConsumerNotes& notes, std::string_view why,
+  Result<> apply_batch(SqlTransaction& transaction, const PartitionPointer& partition,
+                       Batch& batch) const;
+  Result<> set_aside_first(SqlTransaction& transaction, const PartitionPointer& partition,
+                           Batch& batch, const internal::ConsumerNotes& notes, std::string_view why,
                            bool park) const;
-  Result<> move_cursor(SqlTransaction& transaction, Batch& batch) const;
+  Result<> move_cursor(SqlTransaction& transaction, const PartitionPointer& partition,
+                       Batch& batch) const;
   void put_aside(SqlTransaction& transaction, const CloudEvent& event, std::string_view why,
                  int attempts, bool park) const;
   void committed(Partition& partition, const Batch& batch);

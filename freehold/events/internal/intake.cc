@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freehold/events/internal/intake.h"
 
+#include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "freehold/base/errors.h"
@@ -67,14 +69,21 @@ Result<> Intake::add(const FeedRange& range, const Consumer& consumer) {
 
 Intake::Taken Intake::take(std::size_t events_max) const {
   const std::lock_guard lock{mutex_};
-  Taken taken{cursor_, cursor_, {}, 0};
-  for (const Item& item : items_) {
+  Taken taken{applied_, applied_, {}, 0};
+  const auto position = [](const Item& item) { return item.to.position; };
+  const auto first = std::ranges::upper_bound(items_, applied_.position, {}, position);
+  for (const Item& item : std::ranges::subrange(first, items_.end())) {
     if (item.event && taken.events == events_max) break;
     taken.events += item.event ? 1 : 0;
     taken.items.push_back(&item);
     taken.to = item.to;
   }
   return taken;
+}
+
+void Intake::applied(const EventId& to) {
+  const std::lock_guard lock{mutex_};
+  applied_ = to;
 }
 
 void Intake::committed(const EventId& to) {
@@ -89,6 +98,13 @@ void Intake::committed(const EventId& to) {
 bool Intake::empty() const {
   const std::lock_guard lock{mutex_};
   return items_.empty();
+}
+
+const CloudEvent* Intake::first_event() const {
+  const std::lock_guard lock{mutex_};
+  for (const Item& item : items_)
+    if (item.event) return item.event;
+  return nullptr;
 }
 
 bool Intake::is_full(std::size_t events_max, std::size_t bytes_max) const {

@@ -18,6 +18,9 @@ namespace freehold::internal {
 // What was read of one partition and is not committed yet. The reading thread adds ranges and takes
 // away what is committed; a lane's thread looks at what has come. Nothing leaves it before it is
 // committed, so a batch that is rolled back is simply taken again.
+//
+// One job of the lane may run while the outcome of the one before is still on its way here: it
+// takes what lies behind that one's.
 class Intake {
  public:
   // One event, or (event == nullptr) the end of a range whose last events were hidden.
@@ -27,7 +30,8 @@ class Intake {
     Consumer::Decoded decoded;
     EventId to;  // the cursor once this is applied
   };
-  // The oldest items, and the cursor before and after them. The items stay until committed().
+  // The oldest items that are not applied, and the cursor before and after them. The items stay
+  // until committed().
   struct Taken {
     EventId from;
     EventId to;
@@ -37,23 +41,31 @@ class Intake {
     const CloudEvent* first_event() const;  // nullptr: only the ends of ranges
   };
 
-  explicit Intake(const EventId& cursor) : cursor_(cursor), end_(cursor) {}
+  explicit Intake(const EventId& cursor) : cursor_(cursor), applied_(cursor), end_(cursor) {}
 
   // Adds what was read. Refused: log_diverged, naming both places, when the range does not begin
   // where the last one ended: then something would be skipped.
   Result<> add(const FeedRange& range, const Consumer& consumer);
 
+  // The lane's thread.
   Taken take(std::size_t events_max) const;
+  // How far its transactions have come: to where a body has applied, or, when that one is undone,
+  // to where it began.
+  void applied(const EventId& to);
+
+  // The reading thread. Nothing before `to` is needed any more.
   void committed(const EventId& to);
 
   bool empty() const;
+  const CloudEvent* first_event() const;  // nullptr: only the ends of ranges, or nothing
   bool is_full(std::size_t events_max, std::size_t bytes_max) const;
   EventId cursor() const;  // committed
   EventId end() const;     // read
 
  private:
   mutable std::mutex mutex_;
-  EventId cursor_;
+  EventId cursor_;   // committed, as far as the reading thread was told
+  EventId applied_;  // by the lane's transactions, the one under way included
   EventId end_;
   std::deque<Item> items_;
   std::size_t bytes_ = 0;

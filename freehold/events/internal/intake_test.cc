@@ -96,6 +96,20 @@ TEST_F(IntakeTest, keeps_what_is_not_committed) {
   EXPECT_TRUE(intake_.empty());
 }
 
+TEST_F(IntakeTest, takes_what_lies_behind_what_was_applied_unless_that_is_undone) {
+  ASSERT_TRUE(intake_.add(range(10, 15, {11, 12, 14}), consumer_));
+  const auto first = intake_.take(2);
+  intake_.applied(first.to);
+  const auto next = intake_.take(2);
+  EXPECT_EQ(taken(next), (std::vector<std::uint64_t>{14}));
+  EXPECT_EQ(next.from, at(12));
+  intake_.applied(first.from);
+  EXPECT_EQ(taken(intake_.take(2)), taken(first));
+  intake_.applied(first.to);
+  intake_.committed(first.to);
+  EXPECT_EQ(taken(intake_.take(2)), taken(next)) << "its place is the same, whoever heard of it";
+}
+
 TEST_F(IntakeTest, moves_on_over_ranges_without_events) {
   ASSERT_TRUE(intake_.add(range(10, 12, {}), consumer_));
   ASSERT_TRUE(intake_.add(range(12, 20, {}), consumer_));
