@@ -12,6 +12,11 @@ namespace {
 
 constexpr int waiting_factor = 4;
 
+// Another pass of the thread is worth its sync when it spares the lane more than this share of what
+// is due; but a log that has grown to so many times of it must begin anew soon.
+constexpr int remainder_share = 16;
+constexpr int passes_factor = 2;
+
 }  // namespace
 
 void SqliteCheckpointer::start(std::unique_ptr<SqliteConnection> bulk) {
@@ -29,24 +34,52 @@ void SqliteCheckpointer::stop() {
   bulk_.reset();
 }
 
+void SqliteCheckpointer::commit_begins() {
+  {
+    const std::lock_guard lock{mutex_};
+    stage_at_commit_ = stage_;
+  }
+  readers_.commit_begins();
+}
+
+void SqliteCheckpointer::commit_ended(bool is_committed) {
+  readers_.commit_ended();
+  if (is_committed)
+    committed_ = true;
+  else
+    stage_at_commit_ = Stage::idle;
+}
+
 void SqliteCheckpointer::rest() {
   if (!committed_) return;
   const int pages = lane_.wal_pages;
   statistics_.wal_pages = static_cast<std::uint64_t>(pages);
-  if (pages < last_pages_) next_due_ = pages_due_;  // the log has begun anew
-  last_pages_ = pages;
-  if (pages < next_due_) return;
-  {
-    const std::lock_guard lock{mutex_};
-    if (stage_ == Stage::bulk) return;
-    if (stage_ == Stage::idle && thread_.joinable()) {
-      stage_ = Stage::bulk;
-      changed_.notify_all();
-      return;
-    }
-    stage_ = Stage::idle;
+  if (pages < last_pages_) {  // the log has begun anew
+    next_due_ = pages_due_;
+    passed_ = 0;
   }
-  carry_remainder();
+  last_pages_ = pages;
+  if (pages >= next_due_ && !gives_to_thread(pages)) carry_remainder();
+}
+
+// Whether the thread works on the log, or will.
+bool SqliteCheckpointer::gives_to_thread(int pages) {
+  const std::lock_guard lock{mutex_};
+  if (stage_ == Stage::bulk) return true;
+  if (!thread_.joinable()) return false;
+  if (stage_ == Stage::idle) passed_ = 0;
+  if (passed_ > 0) {
+    if (pages - passed_ <= pages_due_ / remainder_share || pages >= passes_factor * pages_due_) {
+      stage_ = Stage::idle;
+      return false;
+    }
+    // The last pass may have been a complete one: a commit must lie behind it.
+    if (stage_at_commit_ != Stage::remainder) return true;
+  }
+  passed_ = pages;
+  stage_ = stage_at_commit_ = Stage::bulk;
+  changed_.notify_all();
+  return true;
 }
 
 // A reader may hold the end of the log in use: then it goes on growing, and a quarter later it is
@@ -90,6 +123,7 @@ void SqliteCheckpointer::run_thread() {
     readers_.drop_snapshots();
     try {
       bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+      bulk_->sync_file();  // else the lane's sync would wait for all of it
     } catch (const DatabaseFault& fault) {
       record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
     }

@@ -14,9 +14,10 @@
 namespace freehold {
 
 // Carries the write-ahead log back into the file. When the log has `pages_due` pages, a thread
-// carries over the bulk beside the writer (PASSIVE); under constant writes it never gets to the
-// end, so the lane does the remainder between two commits, and the next commit starts the log from
-// its beginning. At four times that size reads are held up until the remainder is done. A
+// carries over the bulk beside the writer (PASSIVE) and syncs the file, and then what has come
+// meanwhile, for nobody can write while the lane does it. Under constant writes it never gets to
+// the end, so the lane does the remainder between two commits, and the next commit starts the log
+// from its beginning. At four times that size reads are held up until the remainder is done. A
 // checkpoint begins only after a commit, never right after another complete one: that is the
 // pattern in which SQLite 3.40 may reset a log that is still needed.
 class SqliteCheckpointer {
@@ -35,11 +36,8 @@ class SqliteCheckpointer {
   void stop();
 
   // The lane's thread.
-  void commit_begins() { readers_.commit_begins(); }
-  void commit_ended(bool is_committed) {
-    readers_.commit_ended();
-    if (is_committed) committed_ = true;
-  }
+  void commit_begins();
+  void commit_ended(bool is_committed);
   void rest();
   // The lane's thread, at rest: everything into the file, the log empty. Waits for reads; false:
   // one, or a backup, was in the way for too long.
@@ -49,6 +47,7 @@ class SqliteCheckpointer {
   enum class Stage { idle, bulk, remainder };
 
   void run_thread();
+  bool gives_to_thread(int pages);
   void carry_remainder();
 
   SqliteConnection& lane_;
@@ -57,7 +56,9 @@ class SqliteCheckpointer {
   SqliteStatistics& statistics_;
   int next_due_;  // pages in the log at which the next checkpoint begins
   int last_pages_ = 0;
-  bool committed_ = false;  // since the last checkpoint
+  bool committed_ = false;               // since the last checkpoint
+  int passed_ = 0;                       // pages in this log as the thread's last pass began
+  Stage stage_at_commit_ = Stage::idle;  // as the last commit began
 
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

@@ -202,4 +202,11 @@ bool SqliteConnection::checkpoint(int mode) const {
   return in_log == in_file;
 }
 
+void SqliteConnection::sync_file() const {
+  sqlite3_file* file = nullptr;
+  int result = sqlite3_file_control(handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (result == SQLITE_OK) result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  if (result != SQLITE_OK) fail(result, "sync");
+}
+
 }  // namespace freehold

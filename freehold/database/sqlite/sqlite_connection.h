@@ -118,6 +118,9 @@ class SqliteConnection {
 
   // PASSIVE or TRUNCATE (SQLite's numbers): whether all of the write-ahead log is in the file.
   bool checkpoint(int mode) const;
+  // Puts on disk what a checkpoint has written to the file. SQLite itself does so at the log's end
+  // only.
+  void sync_file() const;
 
   [[noreturn]] void fail(int result, std::string_view text) const;
 

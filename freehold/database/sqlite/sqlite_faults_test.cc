@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <future>
 #include <string>
+#include <thread>
 
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/faulty_storage.h"
@@ -14,6 +18,7 @@
 namespace freehold {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -169,6 +174,52 @@ TEST_F(SqliteFaults, the_process_ends_by_itself_after_an_unknown_commit) {
   storage_.on_sync = [](std::string_view) { return SQLITE_IOERR_FSYNC; };
   submit_note(1, 10);
   EXPECT_EXIT(run(), ::testing::ExitedWithCode(1), "a commit has an unknown outcome");
+  storage_.on_sync = nullptr;
+}
+
+// While the lane does it, nobody can write: what came during a long pass of the thread is left to
+// another pass, not to the lane.
+TEST_F(SqliteFaults, the_lane_carries_little_of_the_log_however_long_the_thread_took) {
+  constexpr int written_meanwhile = 100;
+  SqliteOptions with_thread = faulty();
+  with_thread.start_lane = true;
+  with_thread.checkpoint_pages = 500;
+  open(with_thread);
+  std::promise<void> begun;
+  std::promise<void> grown;
+  std::atomic<std::thread::id> lane;
+  std::atomic<int> passes = 0;
+  std::atomic<int> carried_by_lane = 0;
+  storage_.on_write = [&](std::string_view file, std::int64_t) {
+    if (file.ends_with(".sqlite") && std::this_thread::get_id() == lane) ++carried_by_lane;
+    return SQLITE_OK;
+  };
+  storage_.on_sync = [&](std::string_view file) {
+    if (!file.ends_with(".sqlite") || std::this_thread::get_id() == lane || ++passes != 1)
+      return SQLITE_OK;
+    begun.set_value();
+    grown.get_future().wait_for(20s);
+    return SQLITE_OK;
+  };
+  std::int64_t id = 0;
+  const auto work = boost::asio::make_work_guard(context_);
+  const auto write = [&] {
+    submit([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
+      lane = std::this_thread::get_id();
+      transaction.run(insert_note, number, std::string(3000, 'x'));
+      return {};
+    });
+    while (outcomes_.back().empty()) context_.run_one();
+  };
+  auto has_begun = begun.get_future();
+  while (has_begun.wait_for(0s) != std::future_status::ready) write();
+  for (int i = 0; i < written_meanwhile; ++i) write();
+  grown.set_value();
+  while (database_->statistics().checkpoints == 0) write();
+  EXPECT_GE(passes, 2);
+  EXPECT_LT(carried_by_lane, written_meanwhile / 2);
+  database_.reset();
+  storage_.on_write = nullptr;
   storage_.on_sync = nullptr;
 }
 
