@@ -231,6 +231,7 @@ void PostgresDatabase::stop() {
   if (std::exchange(parts_->is_stopped, true)) return;
   parts_->link.give_up();
   parts_->lane.stop();
+  parts_->readers.stop();
   parts_->read_threads.join();
   parts_->wake_ups.stop();
 }

@@ -2,7 +2,6 @@
 #include "freehold/database/postgres/postgres_readers.h"
 
 #include <algorithm>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <iterator>
@@ -23,8 +22,6 @@ constexpr milliseconds connect_patience{1'000};
 constexpr milliseconds away_pause{200};
 constexpr std::size_t together_max = 32;
 constexpr milliseconds slow_after{5};  // then those behind them are not kept waiting
-
-using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
 
 }  // namespace
 
@@ -100,17 +97,23 @@ void PostgresReaders::call_another(const boost::asio::any_io_executor& executor)
 }
 
 void PostgresReaders::watch(const boost::asio::any_io_executor& executor) {
-  if (std::exchange(is_watched_, true)) return;
-  const auto timer = std::make_shared<Timer>(executor, slow_after);
-  timer->async_wait([this, timer, executor](const boost::system::error_code&) {
+  if (watch_ || has_stopped_) return;
+  watch_ = std::make_shared<Timer>(executor, slow_after);
+  watch_->async_wait([this, executor](const boost::system::error_code&) {
     const std::lock_guard lock{mutex_};
-    is_watched_ = false;
+    watch_.reset();
     if (waiting_.empty()) return;
     if (SteadyClock::now() - taken_at_ >= slow_after)
       call_another(executor);
     else
       watch(executor);
   });
+}
+
+void PostgresReaders::stop() {
+  const std::lock_guard lock{mutex_};
+  has_stopped_ = true;
+  if (watch_) watch_->cancel();
 }
 
 void PostgresReaders::read_waiting() {

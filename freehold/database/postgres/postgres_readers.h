@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "freehold/base/clock.h"
 #include "freehold/base/result.h"
 #include "freehold/database/database.h"
 #include "freehold/database/internal/read_transaction.h"
@@ -41,6 +43,8 @@ class PostgresReaders {
   // As Database::submit_read, on threads of `executor`. What waits while others are read is read
   // together: on one snapshot, and its questions by key in one message.
   void submit(Database::Read read, const boost::asio::any_io_executor& executor);
+  // After the last submit; what waits is read still.
+  void stop();
 
  private:
   struct Reader {
@@ -50,6 +54,7 @@ class PostgresReaders {
     PostgresReadTransaction transaction;
   };
   class Loan;
+  using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
 
   // The next two under the mutex.
   void call_another(const boost::asio::any_io_executor& executor);
@@ -72,7 +77,8 @@ class PostgresReaders {
   std::deque<Database::Read> waiting_;
   std::size_t reading_ = 0;             // threads that take from there
   SteadyClock::time_point taken_at_{};  // when one last did
-  bool is_watched_ = false;             // lest those wait for long
+  std::shared_ptr<Timer> watch_;        // lest those wait for long
+  bool has_stopped_ = false;
 };
 
 }  // namespace freehold
