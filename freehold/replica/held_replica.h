@@ -3,8 +3,9 @@
 // A replica that is read for every request and seldom changes, with its rows at hand in memory:
 //
 //   freehold::HeldReplica prices{product_replica, database};
-//   service.copy(prices);                                // in the parts list, in place of the
-//   replica Result<std::vector<ProductRow>> rows = co_await prices.find_all(ids);
+//   service.copy(prices);  // in the parts list, in place of the replica
+//
+//   FREEHOLD_CO_TRY(auto rows, co_await prices.find_all(ids));
 #pragma once
 
 #include <algorithm>
