@@ -75,7 +75,7 @@ class Database {
 
   // Runs body(SqlTransaction&) on one snapshot; to write in it is a bug. An embedded database runs
   // it on the calling thread: point reads and pages only; after 1 s it ends with read_too_long. A
-  // remote one runs it on a thread of its own.
+  // remote one runs it on a thread of the driver's, perhaps on one snapshot with others that wait.
   template <class Body>
   Task<internal::BodyResult<Body>> read(Body body);
 

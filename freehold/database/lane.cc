@@ -254,7 +254,8 @@ void Lane::lock_rows(Entries batch) {
 }
 
 // Runs the bodies and commits them in one transaction, or leaves nothing of it and says how they
-// must be run again. A body alone always ends.
+// must be run again. One alone behind a savepoint ends, unless its connection or its locks were
+// lost.
 Lane::Run Lane::run_together(Entries batch, LaneTransaction::Savepoints savepoints) {
   if (broken_ || !settle()) {
     for (Entry& entry : batch) entry.outcome = errors::database_unavailable;

@@ -72,7 +72,7 @@ class Transaction {
   void on_rollback(std::move_only_function<void()> what);
 
   // After the commit, wakes those who watch this subject (an aggregate's id), and tells them the
-  // news, if there are any; see watch.h.
+  // news, if there are any, in place of those that they have not taken yet; see watch.h.
   void changed(std::string subject, std::any news = {});
 
   // What this body deletes or overwrites is personal: its bytes are to leave the database's files,

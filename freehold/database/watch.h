@@ -19,13 +19,15 @@ struct WatchPlace;
 
 // Tells those who wait for a state of one subject (an aggregate's id) that it may have changed. A
 // transaction says Transaction::changed(subject); after its commit everybody who watches that
-// subject is woken. A wake-up is a hint: who wakes reads the state again.
+// subject is woken. A wake-up is a hint: who wakes without news reads the
+// state again.
 //
 //   auto watch = watches.begin(order.text());     // from here on no change is missed
 //   while (!is_final(read the state)) co_await watch.next(deadline);
 //
 // A change may come with news, a value of whatever type both sides agree upon: what is so since
-// its commit. Who is told enough by it need not read; but news come from this process only.
+// its commit. Who is told enough by it need not read. A later change without news takes them back,
+// and news of other instances never come.
 //
 // Callable from any thread; nothing of it survives a crash, and nothing needs to.
 class Watches {

@@ -28,24 +28,26 @@ namespace freehold {
 // The rows that were asked for are kept, and let go by the transaction that changes them: what is
 // found is never older than the replica's table. A transaction that writes asks the replica itself.
 // Where other instances share the database one of them may fill the table, unheard of here: there
-// nothing is kept, and each find is a read. Callable from any thread; database and replica outlive
-// it, and it outlives the service's consumers.
+// nothing is kept, and each find is a read. Callable from any thread. The database outlives it, and
+// it outlives its own finds; a program() of it stands by itself.
 template <StateEvent From, Described Row = From>
 class HeldReplica {
  public:
   using Key = Replica<From, Row>::Key;
 
-  // Holds at most `rows_max` rows, and uses 8 bytes for each that it may hold.
+  // Holds at most `rows_max` rows (at least 1), each in the one place of its key, from which
+  // another key's may push it; the places take 8 bytes each.
   HeldReplica(const Replica<From, Row>& replica, Database& database,
               std::size_t rows_max = 128 * 1024)
       : replica_(replica),
         database_(database),
         rows_(std::make_shared<internal::HeldRows<Key, Row>>(rows_max)) {}
 
-  // As Replica::find_all, in a transaction of its own. Fails as Database::read.
+  // Those of these keys, in their order; those that are not known are left out. From memory if all
+  // are held, else all in one read: one that is not known is never held. Fails as Database::read.
   Task<Result<std::vector<Row>>> find_all(std::vector<Key> keys) const;
 
-  // Of the replica, and tells what it changes.
+  // As Replica::program(); its transactions also let go of the rows that they change.
   ReplicaProgram program() const;
 
  private:

@@ -42,7 +42,7 @@ struct ReplicaProgram {
   // Returns the rows changed: 0 when the row has this version already, or a newer one.
   std::function<std::int64_t(SqlTransaction&, const std::string& table, const Delivery&)> apply;
 
-  // Told by the transaction that puts a rebuilt table in place of the replica's; may be empty.
+  // Called in the transaction that puts a rebuilt table in place of the replica's; may be empty.
   std::function<void(SqlTransaction&)> replaced{};
 };
 

@@ -138,8 +138,8 @@ class SagaDefinition {
 
   // Starts the saga "<name>/<key>" and runs it to its first request, in this transaction: if that
   // is undone there was no saga. To start one id twice is to start it once, also after it has
-  // ended, until it is forgotten. No personal data in the input. An exception of the body fails
-  // the transaction.
+  // ended, until it is forgotten; but the body is run to its first step again. No personal data in
+  // the input. An exception of the body fails the transaction, also of a repeat.
   void start(SqlTransaction& transaction, std::string_view key, Input input) const {
     internal::start_saga(transaction, name_, key, to_json(input),
                          [&] { return body_(Context{}, std::move(input)); });

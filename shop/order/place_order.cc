@@ -56,9 +56,9 @@ Task<OrderPlacing::Answer> OrderPlacing::place(PlaceOrder request, http::Idempot
   FREEHOLD_CO_TRY(auto latest,
                   co_await until_final(&database_, std::move(order), std::move(watch), until));
   if (!is_final(latest.status)) co_return placed;
-  http::Reply<Order> settled{
+  http::Reply<Order> answer{
       .status = 201, .body = std::move(latest), .location = placed.reply().location};
-  co_return std::move(placed).answered_now(std::move(settled));
+  co_return std::move(placed).answered_now(std::move(answer));
 }
 
 // Names and prices are at hand in the replica. A product that it does not have yet is asked for

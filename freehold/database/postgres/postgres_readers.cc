@@ -87,7 +87,7 @@ void PostgresReaders::submit(Database::Read read, const boost::asio::any_io_exec
   if (reading_ < 1 + waiting_.size() / together_max)
     call_another(executor);
   else
-    watch(executor);
+    overtake_later(executor);
 }
 
 void PostgresReaders::call_another(const boost::asio::any_io_executor& executor) {
@@ -96,24 +96,24 @@ void PostgresReaders::call_another(const boost::asio::any_io_executor& executor)
   boost::asio::post(executor, [this] { read_waiting(); });
 }
 
-void PostgresReaders::watch(const boost::asio::any_io_executor& executor) {
-  if (watch_ || has_stopped_) return;
-  watch_ = std::make_shared<Timer>(executor, slow_after);
-  watch_->async_wait([this, executor](const boost::system::error_code&) {
+void PostgresReaders::overtake_later(const boost::asio::any_io_executor& executor) {
+  if (overtaking_ || has_stopped_) return;
+  overtaking_ = std::make_shared<Timer>(executor, slow_after);
+  overtaking_->async_wait([this, executor](const boost::system::error_code&) {
     const std::lock_guard lock{mutex_};
-    watch_.reset();
+    overtaking_.reset();
     if (waiting_.empty()) return;
     if (SteadyClock::now() - taken_at_ >= slow_after)
       call_another(executor);
     else
-      watch(executor);
+      overtake_later(executor);
   });
 }
 
 void PostgresReaders::stop() {
   const std::lock_guard lock{mutex_};
   has_stopped_ = true;
-  if (watch_) watch_->cancel();
+  if (overtaking_) overtaking_->cancel();
 }
 
 void PostgresReaders::read_waiting() {

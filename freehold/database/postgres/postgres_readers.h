@@ -43,7 +43,8 @@ class PostgresReaders {
   // As Database::submit_read, on threads of `executor`. What waits while others are read is read
   // together: on one snapshot, and its questions by key in one message.
   void submit(Database::Read read, const boost::asio::any_io_executor& executor);
-  // After the last submit; what waits is read still.
+  // Calls no further thread for slow reads, so that those of `executor` can end; what waits is read
+  // still. After the last submit.
   void stop();
 
  private:
@@ -56,9 +57,10 @@ class PostgresReaders {
   class Loan;
   using Timer = boost::asio::basic_waitable_timer<SteadyClock>;
 
-  // The next two under the mutex.
+  // The next two under the mutex; the second calls another thread if those under way take longer
+  // than slow_after.
   void call_another(const boost::asio::any_io_executor& executor);
-  void watch(const boost::asio::any_io_executor& executor);
+  void overtake_later(const boost::asio::any_io_executor& executor);
   void read_waiting();
   void read_together(std::span<Database::Read> reads);
   void read_alone(Database::Read& read);
@@ -77,7 +79,7 @@ class PostgresReaders {
   std::deque<Database::Read> waiting_;
   std::size_t reading_ = 0;             // threads that take from there
   SteadyClock::time_point taken_at_{};  // when one last did
-  std::shared_ptr<Timer> watch_;        // lest those wait for long
+  std::shared_ptr<Timer> overtaking_;   // when another may be called
   bool has_stopped_ = false;
 };
 

@@ -14,12 +14,13 @@
 namespace freehold {
 
 // Carries the write-ahead log back into the file. When the log has `pages_due` pages, a thread
-// carries over the bulk beside the writer (PASSIVE) and syncs the file, and then what has come
-// meanwhile, for nobody can write while the lane does it. Under constant writes it never gets to
-// the end, so the lane does the remainder between two commits, and the next commit starts the log
-// from its beginning. At four times that size reads are held up until the remainder is done. A
-// checkpoint begins only after a commit, never right after another complete one: that is the
-// pattern in which SQLite 3.40 may reset a log that is still needed.
+// carries over the bulk beside the writer (PASSIVE) and syncs the file, then again what has come
+// meanwhile, until little is left or the log has twice that size: what the lane carries, nobody can
+// write beside. Under constant writes the thread never gets to the end, so the lane does the
+// remainder between two commits, and the next commit starts the log from its beginning. At four
+// times that size reads are held up until the remainder is done. A checkpoint begins only after a
+// commit, never right after another complete one: that is the pattern in which SQLite 3.40 may
+// reset a log that is still needed.
 class SqliteCheckpointer {
  public:
   SqliteCheckpointer(SqliteConnection& lane, SqliteReaders& readers, int pages_due,

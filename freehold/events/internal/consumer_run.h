@@ -40,10 +40,11 @@ BOOST_DESCRIBE_STRUCT(ConsumerNotes, (), (clean, report, heads, family, subject,
 }  // namespace internal
 
 // What ConsumerLoop is made of. One coroutine leads: it takes the lease, looks at the notes of the
-// owner before, learns about the log, finds or begins the cursors, starts a reader and who takes
-// care of what goes wrong, for each partition, one for what is set aside and one that keeps the
-// lease, and decides what follows when they end. All run on one executor. A reader that waits at
-// the source is cancelled when they are to end.
+// owner before, learns about the log, finds or begins the cursors, starts for each partition a
+// reader and a coroutine for what must go singly or has failed, one for what is set aside and one
+// that keeps the lease, and decides what follows when they end. Batches have no coroutine: the
+// reader, and the outcome of each, hand the lane the next one. All run on one executor. A reader
+// that waits at the source is cancelled when they are to end.
 class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
  public:
   Run(Database& database, Feed& source, Consumer consumer, boost::asio::any_io_executor executor,
@@ -68,8 +69,8 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     stopped,   // it would do harm to go on; not noted: the next start tries again
   };
 
-  // One batch as its transaction saw it, when it ran last.
   struct Partition;
+  // One batch as its transaction saw it, when it ran last.
   struct Batch {
     explicit Batch(std::size_t at_most) : events_max(at_most) {}
     void take(const Partition& partition);
@@ -95,7 +96,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
 
     internal::Intake intake;
     std::string log_id;
-    internal::Signal care;  // for the applier: something is not as usual
+    internal::Signal care;  // for take_care()
     internal::Signal room;  // for the reader
     boost::asio::cancellation_signal stop_reading;
     bool ended = false;

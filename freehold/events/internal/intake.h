@@ -16,8 +16,9 @@
 namespace freehold::internal {
 
 // What was read of one partition and is not committed yet. The reading thread adds ranges and takes
-// away what is committed; a lane's thread looks at what has come. Nothing leaves it before it is
-// committed, so a batch that is rolled back is simply taken again.
+// away what is committed; the lane's thread looks at what has come, and notes how far it has
+// applied it. Nothing leaves before it is committed, so a batch that is undone sets that note back
+// and is taken again.
 //
 // One job of the lane may run while the outcome of the one before is still on its way here: it
 // takes what lies behind that one's.
@@ -57,7 +58,8 @@ class Intake {
   void committed(const EventId& to);
 
   bool empty() const;
-  const CloudEvent* first_event() const;  // nullptr: only the ends of ranges, or nothing
+  // The first that is not committed; nullptr: only the ends of ranges, or nothing.
+  const CloudEvent* first_event() const;
   bool is_full(std::size_t events_max, std::size_t bytes_max) const;
   EventId cursor() const;  // committed
   EventId end() const;     // read

@@ -12,8 +12,8 @@
 namespace freehold::internal {
 namespace {
 
-// Whether a saga that is there already has to be found before the steps are performed, and not when
-// its row is added: since a step would write, or since that the row is new would be assumed.
+// Whether to ask first if the saga is there, and not leave that to the insert of its row: when its
+// first step may write, or where the insert would be assumed to have found no row (decision 0010).
 bool must_look_first(const SqlTransaction& transaction, const SagaRun& run) {
   return !run.will_only_wait() || transaction.dialect() != sql::Dialect::sqlite;
 }

@@ -14,8 +14,9 @@
 namespace freehold::internal {
 
 // What is known in memory of one service's sagas. Transactions tell it what they have committed
-// (Transaction::on_commit), so it may lag behind the database but never runs ahead of it. It is
-// lost with the process and set anew by Sagas::start. Any thread.
+// (Transaction::on_commit), so alone it may lag behind the database but never runs ahead of it; in
+// a shared one it may do either, until the next count. It is lost with the process and set anew by
+// Sagas::start. Any thread.
 class SagaPulse {
  public:
   // The one of that service; made at the first call, never destroyed: a commit may report to it

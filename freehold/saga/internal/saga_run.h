@@ -27,7 +27,8 @@ class SagaRun {
   // and std::runtime_error when an outcome cannot be read.
   Place replay();
 
-  // After `beyond`: whether the next step is all that perform() does, and writes nothing.
+  // After `beyond`: whether the next step is all that perform() does, and changes nothing in
+  // the database but by what it appends.
   bool will_only_wait() const { return next_ && next_->only_waits(); }
 
   // After `beyond`: performs and journals step after step, until the saga waits or ends. What it

@@ -50,6 +50,8 @@ constexpr Query<OrderRow(OrderId)> row_of{by_key(
     "select id, customer_id, status, reason, lines, total_amount_minor, total_currency, "
     "delivery_address, placed_at, settled_at, cancelled_at from customer_order where id = $1")};
 
+// SQLite's index by customer ends in the number, so there the order is that of commits, not of ids.
+// `before` may be nobody's: then from the first order behind it.
 constexpr Query<OrderRow(user::UserId, std::optional<OrderId>)> rows_of_customer{
     Dialects{.sqlite = "select id, customer_id, status, reason, lines, total_amount_minor, "
                        "total_currency, null as delivery_address, placed_at, settled_at, "
