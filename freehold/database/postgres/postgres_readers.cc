@@ -103,10 +103,8 @@ void PostgresReaders::overtake_later(const boost::asio::any_io_executor& executo
     const std::lock_guard lock{mutex_};
     overtaking_.reset();
     if (waiting_.empty()) return;
-    if (SteadyClock::now() - taken_at_ >= slow_after)
-      call_another(executor);
-    else
-      overtake_later(executor);
+    if (SteadyClock::now() - taken_at_ >= slow_after) call_another(executor);
+    overtake_later(executor);
   });
 }
 

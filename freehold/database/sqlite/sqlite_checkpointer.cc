@@ -5,17 +5,13 @@
 
 #include <string>
 
+#include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 
 namespace freehold {
 namespace {
 
 constexpr int waiting_factor = 4;
-
-// Another pass of the thread is worth its sync when it spares the lane more than this share of what
-// is due; but a log that has grown to so many times of it must begin anew soon.
-constexpr int remainder_share = 16;
-constexpr int passes_factor = 2;
 
 }  // namespace
 
@@ -34,52 +30,24 @@ void SqliteCheckpointer::stop() {
   bulk_.reset();
 }
 
-void SqliteCheckpointer::commit_begins() {
-  {
-    const std::lock_guard lock{mutex_};
-    stage_at_commit_ = stage_;
-  }
-  readers_.commit_begins();
-}
-
-void SqliteCheckpointer::commit_ended(bool is_committed) {
-  readers_.commit_ended();
-  if (is_committed)
-    committed_ = true;
-  else
-    stage_at_commit_ = Stage::idle;
-}
-
 void SqliteCheckpointer::rest() {
   if (!committed_) return;
   const int pages = lane_.wal_pages;
   statistics_.wal_pages = static_cast<std::uint64_t>(pages);
-  if (pages < last_pages_) {  // the log has begun anew
-    next_due_ = pages_due_;
-    passed_ = 0;
-  }
+  if (pages < last_pages_) next_due_ = pages_due_;  // the log has begun anew
   last_pages_ = pages;
-  if (pages >= next_due_ && !gives_to_thread(pages)) carry_remainder();
-}
-
-// Whether the thread works on the log, or will.
-bool SqliteCheckpointer::gives_to_thread(int pages) {
-  const std::lock_guard lock{mutex_};
-  if (stage_ == Stage::bulk) return true;
-  if (!thread_.joinable()) return false;
-  if (stage_ == Stage::idle) passed_ = 0;
-  if (passed_ > 0) {
-    if (pages - passed_ <= pages_due_ / remainder_share || pages >= passes_factor * pages_due_) {
-      stage_ = Stage::idle;
-      return false;
+  if (pages < next_due_) return;
+  {
+    const std::lock_guard lock{mutex_};
+    if (stage_ == Stage::bulk || stage_ == Stage::given_up) return;
+    if (stage_ == Stage::idle && thread_.joinable()) {
+      stage_ = Stage::bulk;
+      changed_.notify_all();
+      return;
     }
-    // The last pass may have been a complete one: a commit must lie behind it.
-    if (stage_at_commit_ != Stage::remainder) return true;
+    stage_ = Stage::idle;
   }
-  passed_ = pages;
-  stage_ = stage_at_commit_ = Stage::bulk;
-  changed_.notify_all();
-  return true;
+  carry_remainder();
 }
 
 // A reader may hold the end of the log in use: then it goes on growing, and a quarter later it is
@@ -102,6 +70,7 @@ void SqliteCheckpointer::carry_remainder() {
 bool SqliteCheckpointer::truncate() {
   std::unique_lock lock{mutex_};
   changed_.wait(lock, [this] { return stage_ != Stage::bulk; });
+  if (stage_ == Stage::given_up) return false;
   stage_ = Stage::idle;
   if (!committed_)
     lane_.run("pragma user_version = " + std::to_string(lane_.number("pragma user_version")));
@@ -114,6 +83,26 @@ bool SqliteCheckpointer::truncate() {
   return is_empty;
 }
 
+// SQLite syncs the file itself only at the end of the log. Here it spares the lane the wait for all
+// that this pass has written. False: what was written may be lost, although the kernel will not say
+// so a second time; only the log has it for certain.
+bool SqliteCheckpointer::carry_bulk() {
+  try {
+    try {
+      bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    } catch (const DatabaseFault& fault) {
+      if (!fault.error().is(errors::disk_full)) throw;  // it may have come from a sync
+      record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
+    }
+    bulk_->sync_file();
+    return true;
+  } catch (const DatabaseFault& fault) {
+    record(Severity::error, "the database file cannot be synced; its log is kept until a restart",
+           {{"why", fault.what()}});
+    return false;
+  }
+}
+
 void SqliteCheckpointer::run_thread() {
   std::unique_lock lock{mutex_};
   for (;;) {
@@ -121,17 +110,12 @@ void SqliteCheckpointer::run_thread() {
     if (stopping_) break;
     lock.unlock();
     readers_.drop_snapshots();
-    try {
-      bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-      bulk_->sync_file();  // else the lane's sync would wait for all of it
-    } catch (const DatabaseFault& fault) {
-      record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
-    }
+    const bool is_synced = carry_bulk();
     lock.lock();
-    stage_ = Stage::remainder;
+    stage_ = is_synced ? Stage::remainder : Stage::given_up;
     changed_.notify_all();
   }
-  stage_ = Stage::idle;
+  if (stage_ != Stage::given_up) stage_ = Stage::idle;
 }
 
 }  // namespace freehold

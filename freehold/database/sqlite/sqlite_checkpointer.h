@@ -14,13 +14,12 @@
 namespace freehold {
 
 // Carries the write-ahead log back into the file. When the log has `pages_due` pages, a thread
-// carries over the bulk beside the writer (PASSIVE) and syncs the file, then again what has come
-// meanwhile, until little is left or the log has twice that size: what the lane carries, nobody can
-// write beside. Under constant writes the thread never gets to the end, so the lane does the
-// remainder between two commits, and the next commit starts the log from its beginning. At four
-// times that size reads are held up until the remainder is done. A checkpoint begins only after a
-// commit, never right after another complete one: that is the pattern in which SQLite 3.40 may
-// reset a log that is still needed.
+// carries over the bulk beside the writer (PASSIVE) and syncs the file; under constant writes it
+// never gets to the end, so the lane does the remainder between two commits, and the next commit
+// starts the log from its beginning. At four times that size reads are held up until the remainder
+// is done. A checkpoint begins only after a commit, never right after another complete one: that is
+// the pattern in which SQLite 3.40 may reset a log that is still needed. For the same reason the
+// thread never follows itself. When the file could not be synced, the log is kept until a restart.
 class SqliteCheckpointer {
  public:
   SqliteCheckpointer(SqliteConnection& lane, SqliteReaders& readers, int pages_due,
@@ -37,18 +36,21 @@ class SqliteCheckpointer {
   void stop();
 
   // The lane's thread.
-  void commit_begins();
-  void commit_ended(bool is_committed);
+  void commit_begins() { readers_.commit_begins(); }
+  void commit_ended(bool is_committed) {
+    readers_.commit_ended();
+    if (is_committed) committed_ = true;
+  }
   void rest();
   // The lane's thread, at rest: everything into the file, the log empty. Waits for reads; false:
   // one, or a backup, was in the way for too long.
   bool truncate();
 
  private:
-  enum class Stage { idle, bulk, remainder };
+  enum class Stage { idle, bulk, remainder, given_up };
 
   void run_thread();
-  bool gives_to_thread(int pages);
+  bool carry_bulk();
   void carry_remainder();
 
   SqliteConnection& lane_;
@@ -57,9 +59,7 @@ class SqliteCheckpointer {
   SqliteStatistics& statistics_;
   int next_due_;  // pages in the log at which the next checkpoint begins
   int last_pages_ = 0;
-  bool committed_ = false;               // since the last checkpoint
-  int passed_ = 0;                       // pages in this log as the thread's last pass began
-  Stage stage_at_commit_ = Stage::idle;  // as the last commit began
+  bool committed_ = false;  // since the last checkpoint
 
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

@@ -204,7 +204,8 @@ bool SqliteConnection::checkpoint(int mode) const {
 
 void SqliteConnection::sync_file() const {
   sqlite3_file* file = nullptr;
-  int result = sqlite3_file_control(handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  int result =
+      sqlite3_file_control(handle(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
   if (result == SQLITE_OK) result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
   if (result != SQLITE_OK) fail(result, "sync");
 }

@@ -24,7 +24,8 @@ using namespace std::chrono_literals;
 // one before was heard of, and a batch grows while it waits. What the one before has done is in the
 // intake; if it is undone, the next one begins where that one did.
 void ConsumerLoop::Run::offer(const PartitionPointer& partition) {
-  if (partition->ended || partition->fault || partition->intake.empty()) return;
+  if (partition->ended || partition->fault || partition->goes_singly) return;
+  if (!partition->intake.has_unapplied()) return;
   if (partition->must_go_singly()) return partition->care.give();
   if (partition->offered && !partition->offered->has_begun) return;
   const auto batch = std::make_shared<Batch>(options_.batch_events_max);
@@ -107,7 +108,9 @@ Task<> ConsumerLoop::Run::take_care(PartitionPointer partition) {
       continue;
     }
     if (!partition->fault) {
+      partition->goes_singly = true;
       const Result<> applied = co_await apply_first(partition);
+      partition->goes_singly = false;
       if (!applied) partition->fault = applied.error();
     }
     if (partition->fault) co_await outwait_fault(partition);

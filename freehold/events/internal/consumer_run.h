@@ -102,6 +102,7 @@ class ConsumerLoop::Run : public std::enable_shared_from_this<Run> {
     bool ended = false;
     std::shared_ptr<Batch> offered;  // the last that was handed to the lane
     std::size_t under_way = 0;       // handed to it, and not told yet
+    bool goes_singly = false;        // take_care() is at it: nothing is offered
     std::optional<Error> fault;      // of the environment: nothing is offered
     bool has_waited = false;         // for the environment, since the last commit
     internal::Backoff backoff;

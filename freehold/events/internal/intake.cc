@@ -95,9 +95,9 @@ void Intake::committed(const EventId& to) {
   cursor_ = to;
 }
 
-bool Intake::empty() const {
+bool Intake::has_unapplied() const {
   const std::lock_guard lock{mutex_};
-  return items_.empty();
+  return !items_.empty() && items_.back().to.position > applied_.position;
 }
 
 const CloudEvent* Intake::first_event() const {

@@ -57,7 +57,7 @@ class Intake {
   // The reading thread. Nothing before `to` is needed any more.
   void committed(const EventId& to);
 
-  bool empty() const;
+  bool has_unapplied() const;
   // The first that is not committed; nullptr: only the ends of ranges, or nothing.
   const CloudEvent* first_event() const;
   bool is_full(std::size_t events_max, std::size_t bytes_max) const;

@@ -93,7 +93,7 @@ TEST_F(IntakeTest, keeps_what_is_not_committed) {
   EXPECT_EQ(taken(rest), (std::vector<std::uint64_t>{14}));
   EXPECT_EQ(rest.to, at(15));
   intake_.committed(rest.to);
-  EXPECT_TRUE(intake_.empty());
+  EXPECT_FALSE(intake_.has_unapplied());
 }
 
 TEST_F(IntakeTest, takes_what_lies_behind_what_was_applied_unless_that_is_undone) {
