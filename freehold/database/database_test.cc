@@ -45,7 +45,7 @@ class DatabaseTest : public ::testing::Test {
   ~DatabaseTest() override {
     database_.reset();
     work_.reset();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
 
  protected:
@@ -160,6 +160,9 @@ TEST_F(DatabaseTest, what_follows_a_commit_has_run_when_a_caller_on_any_thread_g
       boost::asio::use_future);
   other.run();
   EXPECT_EQ(early.get(), 0);
+  database_.reset();  // whoever posted here may still be at it
+  work_.reset();
+  thread_.join();
 }
 
 TEST_F(DatabaseTest, a_stop_ends_every_wait) {
