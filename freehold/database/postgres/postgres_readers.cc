@@ -21,7 +21,7 @@ constexpr milliseconds answer_patience{1'500};  // the server ends a statement a
 constexpr milliseconds connect_patience{1'000};
 constexpr milliseconds away_pause{200};
 constexpr std::size_t together_max = 32;
-constexpr milliseconds slow_after{5};  // then those behind them are not kept waiting
+constexpr milliseconds slow_after{2};  // then those behind them are not kept waiting
 
 }  // namespace
 
