@@ -98,11 +98,11 @@ def sees_a_mistake(plugin, directory):
     return "modernize-use-nullptr" in result.stdout
 
 
-def run(path, plugin, commands):
+def run(path, plugin, directory):
     """None, or what clang-tidy found."""
     checks = ["--checks", NOT_IN_TESTS] if path.endswith("_test.cc") else []
     result = subprocess.run(
-        [CLANG_TIDY, "--quiet", f"--load={plugin}", *checks, "-p", str(commands), path],
+        [CLANG_TIDY, "--quiet", f"--load={plugin}", *checks, "-p", str(directory), path],
         capture_output=True, text=True, check=False)
     if result.returncode == 0:
         return None
@@ -127,11 +127,11 @@ def main():
     wanted = {str(pathlib.Path(file).resolve()) for file in arguments.files}
     keys = {}
     commands = sources(root, build)
-    listed = build / "tidy"
-    write_commands(commands, listed, build)
+    directory = build / "tidy"
+    write_commands(commands, directory, build)
     plugin = build / "tools" / "own_declarations.so"
     checks += hashlib.sha256(plugin.read_bytes()).hexdigest()
-    if not sees_a_mistake(plugin, listed):
+    if not sees_a_mistake(plugin, directory):
         sys.exit(f"clang-tidy: with {plugin.name} it does not see a planted mistake")
     for path, (target, command) in commands.items():
         if target in made_from and (not wanted or path in wanted):
@@ -140,7 +140,7 @@ def main():
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for path, found in zip(todo, pool.map(lambda path: run(path, plugin, listed), todo)):
+        for path, found in zip(todo, pool.map(lambda path: run(path, plugin, directory), todo)):
             if found is None:
                 (passed / keys[path]).touch()
             else:
