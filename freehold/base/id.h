@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <concepts>
 #include <cstddef>
@@ -46,13 +47,14 @@ struct Id {  // NOLINT(bugprone-crtp-constructor-accessibility): an id is an agg
 template <class T>
 concept IdType = std::derived_from<T, Id<T>>;
 
-// The tail of a UUIDv7 is random, so it serves as the hash.
+// The tail of a UUIDv7 is random but for its first two bits, so it serves as the hash; read from
+// its end, these are the highest ones, and a remainder of any size has them all.
 struct IdHash {
   template <IdType T>
   std::size_t operator()(const T& id) const {
     std::size_t tail;
     std::memcpy(&tail, id.bytes.data() + 8, sizeof tail);
-    return tail;
+    return std::byteswap(tail);
   }
 };
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+
 namespace freehold {
 namespace {
 
@@ -43,6 +46,14 @@ TEST(Id, later_ids_order_after_earlier_ones) {
     EXPECT_LT(before, next);
     before = next;
   }
+}
+
+TEST(Id, the_remainders_of_hashes_are_spread_evenly) {
+  constexpr std::size_t places = 1024;
+  std::set<std::size_t> taken;
+  for (std::size_t i = 0; i < 8 * places; ++i)
+    taken.insert(std::hash<AppleId>{}(AppleId::make()) % places);
+  EXPECT_GT(taken.size(), places * 9 / 10);  // each is left out with a chance of e^-8
 }
 
 TEST(Id, malformed_text_is_refused) {

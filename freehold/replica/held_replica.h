@@ -8,7 +8,6 @@
 //   FREEHOLD_CO_TRY(auto rows, co_await prices.find_all(ids));
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,13 +34,13 @@ class HeldReplica {
  public:
   using Key = Replica<From, Row>::Key;
 
-  // Holds at most `rows_max` rows (at least 1), each in the one place of its key, from which
-  // another key's may push it; the places take 8 bytes each.
+  // Holds about `rows_max` rows at most: each in one of four places of its key, from which another
+  // key's may push it. The places take 8 bytes each, from the first find on.
   HeldReplica(const Replica<From, Row>& replica, Database& database,
-              std::size_t rows_max = 128 * 1024)
+              std::size_t rows_max = 256 * 1024)
       : replica_(replica),
         database_(database),
-        rows_(std::make_shared<internal::HeldRows<Key, Row>>(rows_max)) {}
+        rows_(std::make_shared<Rows>(rows_max, &HeldReplica::key_of)) {}
 
   // Those of these keys, in their order; those that are not known are left out. From memory if all
   // are held, else all in one read: one that is not known is never held. Fails as Database::read.
@@ -51,11 +50,13 @@ class HeldReplica {
   ReplicaProgram program() const;
 
  private:
+  using Rows = internal::HeldRows<Key, Row>;
+
   static const Key& key_of(const Row& row);
 
   const Replica<From, Row> replica_;
   Database& database_;
-  const std::shared_ptr<internal::HeldRows<Key, Row>> rows_;
+  const std::shared_ptr<Rows> rows_;
 };
 
 template <StateEvent From, Described Row>
@@ -70,15 +71,13 @@ auto HeldReplica<From, Row>::key_of(const Row& row) -> const Key& {
 
 template <StateEvent From, Described Row>
 Task<Result<std::vector<Row>>> HeldReplica<From, Row>::find_all(std::vector<Key> keys) const {
-  const auto is_of = [](const Row& row, const Key& key) { return key_of(row) == key; };
-  if (auto held = rows_->find_all(keys, is_of)) co_return *std::move(held);
+  if (auto held = rows_->find_all(keys)) co_return *std::move(held);
   const std::uint64_t moment = rows_->moment();
   FREEHOLD_CO_TRY(auto found,
                   co_await database_.read([replica = replica_, keys](SqlTransaction& transaction) {
                     return replica.find_all(transaction, keys);
                   }));
-  if (!database_.is_shared())
-    for (const Row& row : found) rows_->keep(key_of(row), row, moment);
+  if (!database_.is_shared()) rows_->keep(found, moment);
   co_return found;
 }
 

@@ -125,30 +125,32 @@ TEST_F(HeldReplicaTest, holds_again_after_a_change_that_was_undone) {
 }
 
 TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
-  const auto rows = std::make_shared<internal::HeldRows<std::string, ShelfRow>>(8);
+  using HeldRows = internal::HeldRows<std::string, ShelfRow>;
+  const auto rows = std::make_shared<HeldRows>(
+      8, [](const ShelfRow& row) -> const std::string& { return row.shelf; });
   const auto is_held = [&](const std::string& key) {
-    return rows
-        ->find_all(std::vector{key},
-                   [](const ShelfRow& row, const auto& of) { return row.shelf == of; })
-        .has_value();
+    return rows->find_all(std::vector{key}).has_value();
+  };
+  const auto keep = [&](ShelfRow row, std::uint64_t moment) {
+    rows->keep(std::vector{std::move(row)}, moment);
   };
   const std::uint64_t before = rows->moment();
   std::uint64_t during = 0;
   ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
     rows->change(transaction, "a");
     during = rows->moment();
-    rows->keep("b", {"b", 1, 1}, during);
+    keep({"b", 1, 1}, during);
     EXPECT_FALSE(is_held("b")) << "a change is under way";
     return {};
   }));
   ASSERT_TRUE(comes_true([&] {
-    rows->keep("b", {"b", 1, 1}, rows->moment());
+    keep({"b", 1, 1}, rows->moment());
     return is_held("b");
   })) << "it has ended";
-  rows->keep("a", {"a", 1, 1}, before);
-  rows->keep("a", {"a", 1, 1}, during);
+  keep({"a", 1, 1}, before);
+  keep({"a", 1, 1}, during);
   EXPECT_FALSE(is_held("a"));
-  rows->keep("a", {"a", 2, 2}, rows->moment());
+  keep({"a", 2, 2}, rows->moment());
   EXPECT_TRUE(is_held("a"));
 }
 
@@ -160,6 +162,18 @@ TEST_F(HeldReplicaTest, lets_all_go_when_the_replica_is_rebuilt) {
   ASSERT_THAT(ask({"a"}), ElementsAre(ShelfRow{"a", 99, 1}));
   ASSERT_TRUE(desk_->wait_for(loop.rebuild()));
   EXPECT_THAT(ask({"a"}), ElementsAre(ShelfRow{"a", 1, 1}));
+}
+
+// It has one set.
+TEST_F(HeldReplicaTest, holds_four_rows_of_one_set) {
+  put_many(5, 1, 1);
+  ASSERT_TRUE(follows(hold(4)));
+  for (int i = 0; i < 4; ++i) ask({shelf_name(i)});
+  change_the_table_behind_it();
+  for (int i = 0; i < 4; ++i)
+    EXPECT_THAT(ask({shelf_name(i)}), ElementsAre(ShelfRow{shelf_name(i), 1, 1}));
+  EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1})) << "read now";
+  EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1}));
 }
 
 TEST_F(HeldReplicaTest, finds_all_when_more_are_asked_for_than_it_may_hold) {

@@ -65,8 +65,6 @@ class Replica {
   ReplicaProgram program() const;
 
  private:
-  static const std::string& select_text(std::string_view table);
-
   std::string_view table_;
 };
 

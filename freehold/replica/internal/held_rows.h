@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,13 +11,13 @@
 #include <span>
 #include <vector>
 
-#include "freehold/base/assert.h"
 #include "freehold/database/transaction.h"
 
 namespace freehold::internal {
 
-// Rows by their keys, in memory. A key has one place, which others have too: the row that came last
-// lies there, so that there are never more than places, and none has to be looked for to make room.
+// Rows by their keys, in memory. A key has a set of four places, which others have too; in a full
+// set the row that came last pushes one out, so that there are never more than places, and none has
+// to be looked for to make room.
 //
 // Never older than the table: a transaction that changes a row lets it go before it commits, and
 // until what follows its commit (or it was undone) nothing is taken in. What was read before that
@@ -24,21 +25,21 @@ namespace freehold::internal {
 template <class Key, class Row>
 class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
  public:
-  explicit HeldRows(std::size_t places) : places_(places) {
-    FREEHOLD_ASSERT(places > 0, "rows are held in at least one place");
-  }
+  using KeyOf = const Key& (*)(const Row& row);
 
-  // Those of these keys, in their order, or nothing if one is missing. `is_of` says whether a row
-  // is of a key.
-  template <class IsOf>
-  std::optional<std::vector<Row>> find_all(std::span<const Key> keys, const IsOf& is_of) const {
+  // At least one set, whatever `rows_max` is.
+  HeldRows(std::size_t rows_max, KeyOf key_of)
+      : sets_(std::max<std::size_t>(rows_max / set_size, 1)), key_of_(key_of) {}
+
+  // Those of these keys, in their order, or nothing if one is missing.
+  std::optional<std::vector<Row>> find_all(std::span<const Key> keys) const {
     std::vector<Row> found;
     found.reserve(keys.size());
     const std::scoped_lock lock{mutex_};
     if (rows_.empty()) return std::nullopt;
     for (const Key& key : keys) {
-      const std::unique_ptr<Row>& row = rows_[place_of(key)];
-      if (!row || !is_of(*row, key)) return std::nullopt;
+      const Row* const row = find(key);
+      if (row == nullptr) return std::nullopt;
       found.push_back(*row);
     }
     return found;
@@ -51,19 +52,23 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   }
 
   // Takes in what was read since that moment, unless something has changed since.
-  void keep(const Key& key, Row row, std::uint64_t moment) {
-    auto kept = std::make_unique<Row>(std::move(row));
+  void keep(std::span<const Row> rows, std::uint64_t moment) {
+    std::vector<std::unique_ptr<Row>> kept;  // those pushed out, when the lock is gone
+    kept.reserve(rows.size());
+    for (const Row& row : rows) kept.push_back(std::make_unique<Row>(row));
     const std::scoped_lock lock{mutex_};
     if (under_way_ > 0 || changes_ != moment) return;
-    if (rows_.empty()) rows_.resize(places_);
-    rows_[place_of(key)].swap(kept);
+    if (rows_.empty()) rows_.resize(sets_ * set_size);
+    for (std::unique_ptr<Row>& row : kept) row.swap(rows_[place_for(key_of_(*row))]);
   }
 
-  // This transaction changes the row of that key.
+  // This transaction changes the row of that key; its whole set is let go.
   void change(SqlTransaction& transaction, const Key& key) {
     begin_change(transaction);
     const std::scoped_lock lock{mutex_};
-    if (!rows_.empty()) rows_[place_of(key)].reset();
+    if (rows_.empty()) return;
+    const std::size_t first = set_of(key);
+    for (std::size_t place = first; place < first + set_size; ++place) rows_[place].reset();
   }
 
   // This transaction changes any rows.
@@ -75,7 +80,30 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   }
 
  private:
-  std::size_t place_of(const Key& key) const { return std::hash<Key>{}(key) % rows_.size(); }
+  static constexpr std::size_t set_size = 4;
+
+  // The first place of that key's set.
+  std::size_t set_of(const Key& key) const { return std::hash<Key>{}(key) % sets_ * set_size; }
+
+  const Row* find(const Key& key) const {
+    const std::size_t first = set_of(key);
+    for (std::size_t place = first; place < first + set_size; ++place)
+      if (rows_[place] && key_of_(*rows_[place]) == key) return rows_[place].get();
+    return nullptr;
+  }
+
+  // The place of that key's row, or an empty one, or any of its set.
+  std::size_t place_for(const Key& key) {
+    const std::size_t first = set_of(key);
+    std::optional<std::size_t> empty;
+    for (std::size_t place = first; place < first + set_size; ++place) {
+      if (!rows_[place])
+        empty = place;
+      else if (key_of_(*rows_[place]) == key)
+        return place;
+    }
+    return empty ? *empty : first + pushed_++ % set_size;
+  }
 
   void begin_change(SqlTransaction& transaction) {
     const auto end = [self = this->shared_from_this()] {
@@ -90,9 +118,11 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     ++changes_;
   }
 
-  const std::size_t places_;
+  const std::size_t sets_;
+  const KeyOf key_of_;
   mutable std::mutex mutex_;                // guards all below
-  std::vector<std::unique_ptr<Row>> rows_;  // by place; empty until the first is kept
+  std::vector<std::unique_ptr<Row>> rows_;  // set by set; empty until the first is kept
+  std::size_t pushed_ = 0;                  // rows, out of full sets
   std::uint64_t changes_ = 0;               // begun, and ended
   std::size_t under_way_ = 0;               // of them, whose transactions have not ended
 };
