@@ -33,22 +33,44 @@ constexpr Query<ProductView(std::optional<ProductId>)> page_after{
                          "coalesce($1, ''::bytea) and sale = 'on_sale' order by id"}};
 
 // In SQLite numbers are in the order of ids (see insert), and the index is: so it is read from the
-// place where the last page ended, and no further than this one goes. PostgreSQL has no such order;
-// it makes its own expression of that for FTS5: of its words, each as a beginning.
-constexpr Query<ProductView(std::string_view, std::optional<ProductId>)> found_after{
+// place where the last page ended, and no further than this one goes. PostgreSQL's index has no
+// order: all that it finds is sorted. So the products that come next are looked at first, four
+// times as many as are wanted. If some of these match, many will, and the page is looked for among
+// forty times as many. Else, or if they do not hold it, the index finds few enough. Each `offset 0`
+// keeps what is around it from choosing another way. Of the expression for FTS5, PostgreSQL takes
+// the words, each as a beginning.
+constexpr Query<ProductView(std::string_view, std::optional<ProductId>, std::int64_t)> found_after{
     Dialects{.sqlite = "select p.id, p.sku, p.name, p.description, price_amount_minor, "
                        "price_currency, sale, on_hand - reserved as available, version "
                        "from product_search f join product p on p.number = f.rowid "
                        "join stock on product_id = p.id where product_search match $1 "
                        "and f.rowid > coalesce((select number from product where id <= $2 "
-                       "order by id desc limit 1), 0) order by f.rowid",
-             .postgres = "select p.id, p.sku, p.name, p.description, price_amount_minor, "
-                         "price_currency, sale, on_hand - reserved as available, version "
-                         "from product_search f join product p on p.number = f.number "
-                         "join stock on product_id = p.id where words @@ "
-                         "(select string_agg('''' || word || ''':*', ' & ') "
-                         "from unnest(words_of($1)) as word)::tsquery "
-                         "and p.id > coalesce($2, ''::bytea) order by p.id"}};
+                       "order by id desc limit 1), 0) order by f.rowid limit $3",
+             .postgres =
+                 "with wanted as materialized ("
+                 "select (select string_agg('''' || word || ''':*', ' & ') "
+                 "from unnest(words_of($1)) as word)::tsquery as words), "
+                 "sample as materialized ("
+                 "select search_words from product where id > coalesce($2, ''::bytea) "
+                 "order by id limit 4 * $3), "
+                 "near as materialized ("
+                 "select id from (select id, search_words from product "
+                 "where id > coalesce($2, ''::bytea) order by id limit 40 * $3) as next "
+                 "where search_words @@ (select words from wanted) and 1 < (select count(*) "
+                 "from sample where search_words @@ (select words from wanted)) "
+                 "order by id limit $3), "
+                 "found as ("
+                 "select id from near where (select count(*) from near) = $3 "
+                 "union all "
+                 "(select id from (select id from product "
+                 "where search_words @@ (select words from wanted) offset 0) as indexed "
+                 "where (select count(*) from near) < $3 and id > coalesce($2, ''::bytea) "
+                 "order by id limit $3)) "
+                 "select product_of_id.* from found cross join lateral ("
+                 "select id, sku, name, description, price_amount_minor, price_currency, sale, "
+                 "on_hand - reserved as available, version "
+                 "from product join stock on product_id = id where id = found.id offset 0) "
+                 "as product_of_id order by id"}};
 
 constexpr Query<ProductId(std::string, ProductId)> other_with_sku{
     "select id from product where sku = $1 and id <> $2"};
@@ -66,20 +88,13 @@ constexpr Change<void(ProductId, std::string, std::string, std::string, std::int
         "update product set sku = $2, name = $3, description = $4, price_amount_minor = $5, "
         "price_currency = $6, sale = $7, version = $8 where id = $1"};
 
+// In PostgreSQL a column of the row holds its words.
 constexpr Change<void(ProductId)> forget_words{
-    Dialects{.sqlite = "delete from product_search "
-                       "where rowid = (select number from product where id = $1)",
-             .postgres = "delete from product_search "
-                         "where number = (select number from product where id = $1)"}};
+    "delete from product_search where rowid = (select number from product where id = $1)"};
 
 constexpr Change<void(ProductId)> index_words{
-    Dialects{.sqlite = "insert into product_search (rowid, sku, name, description) "
-                       "select number, sku, name, description from product "
-                       "where id = $1 and sale = 'on_sale'",
-             .postgres = "insert into product_search (number, words) "
-                         "select number, "
-                         "array_to_tsvector(words_of(sku || ' ' || name || ' ' || description)) "
-                         "from product where id = $1 and sale = 'on_sale'"}};
+    "insert into product_search (rowid, sku, name, description) "
+    "select number, sku, name, description from product where id = $1 and sale = 'on_sale'"};
 
 freehold::Result<> write(SqlTransaction& transaction, const ProductState& product,
                          const decltype(insert_row)& change) {
@@ -87,8 +102,10 @@ freehold::Result<> write(SqlTransaction& transaction, const ProductState& produc
   transaction.run(change, product.id, product.sku, product.name, product.description,
                   product.price.amount_minor, product.price.currency, product.sale,
                   product.version);
-  transaction.run(forget_words, product.id);
-  transaction.run(index_words, product.id);
+  if (transaction.dialect() == freehold::sql::Dialect::sqlite) {
+    transaction.run(forget_words, product.id);
+    transaction.run(index_words, product.id);
+  }
   append(transaction, product);
   return {};
 }
@@ -111,7 +128,8 @@ freehold::Page<ProductView> page(SqlTransaction& transaction, std::optional<Prod
 freehold::Page<ProductView> search_page(SqlTransaction& transaction, std::string_view expression,
                                         std::optional<ProductId> after,
                                         freehold::PageLimits limits) {
-  return transaction.page(found_after, limits, expression, after);
+  return transaction.page(found_after, limits, expression, after,
+                          static_cast<std::int64_t>(limits.rows) + 1);
 }
 
 freehold::Result<> insert(SqlTransaction& transaction, const ProductState& product) {

@@ -123,6 +123,50 @@ TEST_F(Products, search_takes_letters_of_any_script_without_case_and_accents) {
   EXPECT_EQ(found("far"), (Skus{"TEA-1", "TEA-2", "TEA-3"}));
 }
 
+// A page of three looks at sixteen products, and if some match at a hundred and sixty, before it
+// asks the index.
+TEST_F(Products, search_shows_every_match_once_whether_many_or_few_or_far_away) {
+  constexpr int products = 300;
+  EXPECT_TRUE(database_.write([](SqlTransaction& t) -> Result<> {
+    for (int i = 0; i < products; ++i) {
+      ProductState product{.id = ProductId::make(), .sku = std::to_string(1000 + i), .version = 1};
+      product.name = "common";
+      if (i % 30 == 7) product.name += " seldom";
+      if (i % 7 == 0) product.name += " often";
+      if (i < 20) product.name += " early";
+      if (i < 2 || i == products - 1) product.name += " ends";
+      if (i >= 200 && i < 220) product.name += " late";
+      if (i == products - 1) product.name += " last";
+      FREEHOLD_TRY(insert(t, product));
+      begin_stock(t, product.id, 5);
+    }
+    return {};
+  }));
+  const auto expect_pages_of = [&](std::string_view words, auto is_match) {
+    Skus expected, shown;
+    for (int i = 0; i < products; ++i)
+      if (is_match(i)) expected.push_back(std::to_string(1000 + i));
+    std::optional<ProductId> after;
+    for (bool is_last = false; !is_last && shown.size() <= products;) {
+      const auto page = database_.read([&](SqlTransaction& t) {
+        return search_page(t, search_expression(words), after, {.rows = 3});
+      });
+      for (const ProductView& product : page.rows) shown.push_back(product.sku);
+      is_last = page.is_last;
+      if (!is_last) after = page.rows.back().id;
+    }
+    EXPECT_EQ(shown, expected) << words;
+  };
+  expect_pages_of("common", [](int) { return true; });
+  expect_pages_of("comm seld", [](int i) { return i % 30 == 7; });
+  expect_pages_of("often", [](int i) { return i % 7 == 0; });
+  expect_pages_of("ends", [](int i) { return i < 2 || i == products - 1; });
+  expect_pages_of("early", [](int i) { return i < 20; });
+  expect_pages_of("late", [](int i) { return i >= 200 && i < 220; });
+  expect_pages_of("last", [](int i) { return i == products - 1; });
+  expect_pages_of("early late", [](int) { return false; });
+}
+
 TEST_F(Products, search_copes_with_a_word_of_any_length) {
   const std::string word(5000, 'w');
   add("LONG", word);
@@ -153,6 +197,41 @@ TEST_F(Products, every_change_is_a_state_event) {
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[1].type, "product.state.v1");
   EXPECT_NE(events[1].json.find(R"("version":2)"), std::string::npos);
+}
+
+TEST(ProductMigrations, a_program_from_before_the_column_of_words_finds_and_writes_on) {
+  freehold::ScratchDatabase database;
+  database.migrate(migrations().first(4));
+  if (database.read([](SqlTransaction& t) { return t.dialect(); }) !=
+      freehold::sql::Dialect::postgres)
+    GTEST_SKIP() << "in SQLite nothing changes";
+  const auto write_as_before = [&] {
+    ASSERT_TRUE(database.write([&](SqlTransaction& t) -> Result<> {
+      t.run_script(
+          "insert into product (id, sku, name, description, price_amount_minor, price_currency, "
+          "sale, version) values (uuid_send(gen_random_uuid()), gen_random_uuid()::text, "
+          "'Green tea', '', 1, 'EUR', 'on_sale', 1); "
+          "insert into stock (product_id, on_hand) select id, 1 from product "
+          "where id not in (select product_id from stock); "
+          "delete from product_search; "
+          "insert into product_search (number, words) select number, "
+          "array_to_tsvector(words_of(sku || ' ' || name || ' ' || description)) "
+          "from product where sale = 'on_sale'");
+      return {};
+    }));
+  };
+  constexpr freehold::sql::Query<std::int64_t()> found_as_before{
+      "select count(*) as found from product_search f join product p on p.number = f.number "
+      "where words @@ '''gre'':*'::tsquery"};
+  write_as_before();
+  database.migrate(migrations().subspan(4));
+  write_as_before();
+  const auto [as_before, found] = database.read([&](SqlTransaction& t) {
+    return std::pair{t.first(found_as_before),
+                     search_page(t, search_expression("gre"), {}, {}).rows.size()};
+  });
+  EXPECT_EQ(as_before, 2);
+  EXPECT_EQ(found, 2U);
 }
 
 }  // namespace

@@ -1,0 +1,3 @@
+-- expand
+-- For PostgreSQL, which has no index of words in the order of ids. This has one.
+select 1;
