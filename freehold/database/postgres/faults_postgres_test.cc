@@ -417,6 +417,22 @@ TEST_F(PostgresFaults, a_standby_is_neither_written_to_nor_read_from) {
   EXPECT_THAT(refusal(options_of_both), HasSubstr("the server is a standby"));
 }
 
+// With so many rows, to merge both from the start is what a planner left to itself chooses.
+TEST_F(PostgresFaults, a_page_of_two_tables_reads_neither_from_its_start) {
+  sql("create table product (id bigint primary key); create table stock (id bigint primary key); "
+      "insert into product select n from generate_series(1, 20000) as n; "
+      "insert into stock select n from generate_series(1, 20000) as n; analyze");
+  constexpr sql::Query<std::string()> plan_of_page{
+      "explain (costs off) select p.id from product p join stock s on s.id = p.id "
+      "where p.id > (select max(id) - 10 from product) order by p.id limit 3"};
+  const auto database = open();
+  std::string plan;
+  ASSERT_TRUE(database->read_now([&](SqlTransaction& transaction) {
+    for (const std::string& line : transaction.all(plan_of_page)) plan += line + '\n';
+  }));
+  EXPECT_THAT(plan, HasSubstr("Nested Loop"));
+}
+
 TEST_F(PostgresFaults, a_lane_commits_as_it_was_checked_whatever_the_server_is_told_later) {
   const auto database = open();
   const ServerSetting off{cluster(), "synchronous_commit", "off"};

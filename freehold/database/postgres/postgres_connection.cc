@@ -25,15 +25,16 @@ constexpr milliseconds script_patience{600'000};  // a migration may build an in
 
 // What a stopped or cut-off client would otherwise hold: a lane's transaction ends by itself after
 // 2 s of silence, which is why every wait ends with a Sync: after a mere Flush that timer does not
-// run. Plans are made once, for keys: a table that is still empty must not lead to one that scans.
+// run. Plans are made once, for keys and for pages behind one: a table that is still empty must not
+// lead to one that scans, and no join to one that reads a table from its start to where a page
+// begins.
 constexpr std::string_view session_settings =
     "set client_min_messages = warning; set lock_timeout = '3s'; "
     "set idle_in_transaction_session_timeout = '2s'; set client_connection_check_interval = '1s'; "
     "set tcp_keepalives_idle = 2; set tcp_keepalives_interval = 1; set tcp_keepalives_count = 3; "
-    "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off; ";
-// What a lane asks for, it asks for by keys, of which a statement may hold an array.
+    "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; "
+    "set enable_hashjoin = off; set enable_mergejoin = off; set jit = off; ";
 constexpr std::string_view lane_settings =
-    "set enable_hashjoin = off; set enable_mergejoin = off; "
     "set default_transaction_isolation = 'read committed'; set default_transaction_read_only = off";
 constexpr std::string_view read_settings =
     "set default_transaction_isolation = 'repeatable read'; "
