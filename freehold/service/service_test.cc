@@ -3,15 +3,23 @@
 // The host as a process: it starts, serves, is tended to, stops.
 #include "freehold/service/service.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
+#include "freehold/base/assert.h"
 #include "freehold/database/sqlite/temporary_database.h"
 #include "freehold/http/testing/served_routes.h"
 #include "freehold/identity/service_identity.h"
@@ -25,6 +33,7 @@ using http::RawClient, http::request, http::ServedRoutes;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::MatchesRegex;
+using testing::Not;
 
 class ServiceTest : public testing::Test {
  protected:
@@ -326,6 +335,110 @@ TEST_F(ServiceTest, a_key_that_its_issuer_withdrew_is_soon_believed_no_more) {
   EXPECT_TRUE(http::comes_true([&] { return ask("GET", "/api/me", old_token).status == 401; }));
   EXPECT_EQ(ask("GET", "/api/me", issuer->token()).status, 200);
 }
+
+// --- A neighbour that does not answer ------------------------------------------------------------
+
+// A bell that hangs up on those who read its feed, or on those who call. It answers the callers
+// else, and keeps the readers waiting until it lets them go.
+class DeafBell {
+ public:
+  enum class To { readers, callers };
+
+  explicit DeafBell(To deaf_to) : deaf_to_(deaf_to), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    FREEHOLD_ASSERT(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                        ::listen(listener_, 16) == 0 &&
+                        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0,
+                    "the test can listen");
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread{[this] { serve(); }};
+  }
+  ~DeafBell() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+    let_go();
+  }
+
+  std::string peer() const { return "--peers=bell=127.0.0.1:" + std::to_string(port_); }
+  int readers() const { return readers_; }  // that came
+  int callers() const { return callers_; }
+  void let_go() {
+    const std::scoped_lock lock{mutex_};
+    for (const int socket : std::exchange(waiting_, {})) ::close(socket);
+  }
+
+ private:
+  void serve() {
+    for (int socket = 0; (socket = ::accept(listener_, nullptr, nullptr)) >= 0;) {
+      const bool is_reader = head_of_request(socket).starts_with("GET /feed");
+      if (is_reader && deaf_to_ == To::callers) {
+        const std::scoped_lock lock{mutex_};
+        waiting_.push_back(socket);
+      } else {
+        if (!is_reader && deaf_to_ == To::readers)
+          ::send(socket, seven.data(), seven.size(), MSG_NOSIGNAL);
+        ::close(socket);
+      }
+      ++(is_reader ? readers_ : callers_);
+    }
+  }
+  static std::string head_of_request(int socket) {
+    std::string head;
+    std::array<char, 4096> bytes{};
+    while (!head.contains("\r\n\r\n")) {
+      const ssize_t count = ::recv(socket, bytes.data(), bytes.size(), 0);
+      if (count <= 0) break;
+      head.append(bytes.data(), static_cast<std::size_t>(count));
+    }
+    return head;
+  }
+
+  static constexpr std::string_view seven =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n"
+      "Connection: close\r\n\r\n{\"count\":7}";
+
+  const To deaf_to_;
+  const int listener_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> readers_ = 0;
+  std::atomic<int> callers_ = 0;
+  std::mutex mutex_;
+  std::vector<int> waiting_;  // guarded by mutex_
+  std::jthread thread_;
+};
+
+TEST_F(ServiceTest, calls_a_neighbour_whose_feed_does_not_answer) {
+  DeafBell bell{DeafBell::To::readers};
+  start({bell.peer()});
+  Record waits;
+  do {
+    waits = program_->wait_for_record("consumer waits");
+    ASSERT_FALSE(waits.empty());
+  } while (!waits.at("error").contains("not tried"));  // its breaker is open
+  EXPECT_EQ(ask("GET", "/api/notes-of-bell").body, R"({"count":7})");
+}
+
+TEST_F(ServiceTest, reads_the_feed_of_a_neighbour_that_answers_no_calls) {
+  DeafBell bell{DeafBell::To::callers};
+  start({bell.peer()});
+  ASSERT_TRUE(http::comes_true([&] { return bell.readers() == 1; }));
+  ASSERT_TRUE(http::comes_true([&] {
+    const int before = bell.callers();
+    EXPECT_GE(ask("GET", "/api/notes-of-bell").status, 503);
+    return bell.callers() == before;  // its breaker is open
+  }));
+  bell.let_go();
+  EXPECT_TRUE(http::comes_true([&] { return bell.readers() == 2; }));
+  program_->signal(SIGKILL);
+  program_->wait_for_end();
+  EXPECT_THAT(program_->output(), Not(HasSubstr("consumer waits")));
+}
+
+// --- Erasure -------------------------------------------------------------------------------------
 
 class ErasureTest : public ServiceTest {
  protected:

@@ -66,13 +66,14 @@ void hear(SqlTransaction& transaction, const NoteAdded& added, const Delivery&) 
 
 class Notes {
  public:
-  explicit Notes(Database& database) : database_(database) {}
+  Notes(Database& database, http::Peer* bell) : database_(database), bell_(bell) {}
 
   void routes(http::Routes& routes) {
     routes.post<"/api/notes">(&Notes::add, *this).open();
     routes.post<"/api/slow-notes">(&Notes::add_slowly, *this).open();
     routes.get<"/api/notes">(&Notes::count, *this).open();
     routes.del<"/api/notes/{id}">(&Notes::remove, *this).open();
+    if (bell_) routes.get<"/api/notes-of-bell">(&Notes::count_of_bell, *this).open();
     routes.get<"/api/me">(&Notes::me, *this).requires_role("customer");
   }
 
@@ -96,6 +97,9 @@ class Notes {
     co_return co_await database_.read(
         [](SqlTransaction& transaction) { return *transaction.first(count_notes); });
   }
+  Task<Result<Count>> count_of_bell(http::None, http::Call call) {
+    co_return co_await bell_->get<"/api/notes", Count>(http::None{}, call);
+  }
   Task<Result<http::Reply<void>>> remove(NoteId note, http::Call) {
     FREEHOLD_CO_TRY(co_await database_.write(
         [note](SqlTransaction& transaction) { transaction.run(delete_note, note.id); }));
@@ -104,6 +108,7 @@ class Notes {
   Task<Result<Me>> me(http::None, http::Call call) { co_return Me{call.caller().subject}; }
 
   Database& database_;
+  http::Peer* const bell_;
 };
 
 std::vector<Migration> migrations() {
@@ -126,10 +131,12 @@ int serve(int argc, char** argv) {
   const char* name = std::getenv("DESK_NAME");  // NOLINT(concurrency-mt-unsafe)
   Service service{name ? name : "desk", argc, argv};
   const std::vector<Migration> steps = migrations();
-  Notes notes{service.database(steps)};
-  if (service.configuration().peers.contains("user")) service.believes_tokens_of("user", "shop");
-  if (service.configuration().peers.contains("bell"))
-    service.consume(Consumer{"hearing", "bell"}.on<NoteAdded>(hear));
+  const auto& peers = service.configuration().peers;
+  const bool has_bell = peers.contains("bell");
+  Database& database = service.database(steps);
+  Notes notes{database, has_bell ? &service.peer("bell") : nullptr};
+  if (peers.contains("user")) service.believes_tokens_of("user", "shop");
+  if (has_bell) service.consume(Consumer{"hearing", "bell"}.on<NoteAdded>(hear));
   notes.routes(service.routes());
   return service.run();
 }

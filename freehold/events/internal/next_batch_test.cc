@@ -7,12 +7,15 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <functional>
 #include <future>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "freehold/base/errors.h"
 #include "freehold/database/fault.h"
+#include "freehold/events/internal/consumer_run.h"
 #include "freehold/events/test_counting.h"
 
 namespace freehold {
@@ -52,7 +55,9 @@ class CountingFeed final : public Feed {
     return source_.describe(deadline);
   }
   Task<Result<FeedRange>> read(FeedRequest request, Deadline deadline) override {
-    return source_.read(std::move(request), deadline);
+    auto range = co_await source_.read(std::move(request), deadline);
+    if (before_first_range) std::exchange(before_first_range, nullptr)();
+    co_return range;
   }
   Task<Result<StatesPage>> states(std::string family, std::string after_subject,
                                   std::size_t events_max, Deadline deadline) override {
@@ -60,6 +65,7 @@ class CountingFeed final : public Feed {
   }
 
   std::atomic<int> lives = 0;
+  std::function<void()> before_first_range;  // is handed over; on the executor
 
  private:
   Feed& source_;
@@ -90,10 +96,9 @@ class NextBatchTest : public CountingTest {
       }
       keep(transaction, event, delivery);
     });
-    ConsumerOptions options = quick_options();
-    options.retry_first = options.retry_max = 1'000'000ms;
+    options_.retry_first = options_.retry_max = 1'000'000ms;
     loop_ = std::make_unique<ConsumerLoop>(keeper_->database(), *feed_, consumer,
-                                           keeper_->executor(), options);
+                                           keeper_->executor(), options_);
     keeper_->wait_for([](ConsumerLoop* loop) -> Task<> {
       loop->start();
       co_return;
@@ -103,6 +108,9 @@ class NextBatchTest : public CountingTest {
   // Until event 1 is in the lane and event 2 has been read behind it.
   void read_both() {
     count("red", 1, 1);
+    read_second();
+  }
+  void read_second() {
     ASSERT_TRUE(lane_.is_reached());
     count("blue", 2, 2);
     ASSERT_TRUE(comes_true([this] {
@@ -111,7 +119,19 @@ class NextBatchTest : public CountingTest {
     }));
   }
 
+  // The keeper has died of the event as often as is allowed.
+  void has_died_of(const EventId& event) {
+    ASSERT_TRUE(keeper_->write([&](SqlTransaction& transaction) -> Result<> {
+      transaction.books().put_document("consumer/keeping@counter",
+                                       to_json(internal::ConsumerNotes{.clean = false}));
+      for (int death = 0; death < options_.crashes_max; ++death)
+        transaction.books().note_try("keeping@counter", event);
+      return {};
+    }));
+  }
+
   Gate lane_;
+  ConsumerOptions options_ = quick_options();
   std::atomic<bool> was_tried_ = false;
   std::atomic<int> tries_ = 0;
   std::unique_ptr<CountingFeed> feed_;
@@ -165,6 +185,34 @@ TEST_F(NextBatchTest, waits_with_the_last_one_for_the_environment) {
   EXPECT_THAT(numbers("red"), ElementsAre(1, 3));
   EXPECT_TRUE(comes_true([this] { return loop_->status().state == ConsumerState::running; }));
   EXPECT_EQ(feed_->lives, 1);
+}
+
+// It is looked up first how often the process died of event 1. A batch in the lane behind that
+// would try it once more, and event 2 would be parked in its place.
+TEST_F(NextBatchTest, is_not_offered_while_an_event_goes_singly) {
+  count("red", 1, 1);
+  const EventId deadly =
+      counter_->read<EventId>([](SqlTransaction& t) { return t.books().head(0).last; });
+  options_.batch_events_max = 1;  // after an unclean stop so many go singly: no other one does
+  has_died_of(deadly);
+  feed_->before_first_range = [this] {
+    keeper_->database().submit(Urgency::request, {.body = [this](SqlTransaction&) -> Result<> {
+                                                    lane_.pass();
+                                                    return {};
+                                                  },
+                                                  .done = [](const Result<>&) {},
+                                                  .executor = keeper_->executor()});
+  };
+  start([] {});
+  read_second();
+  lane_.open();
+  EXPECT_TRUE(comes_true([this] { return loop_->status().applied == 2; }));
+  EXPECT_FALSE(was_tried_);
+  EXPECT_THAT(numbers("blue"), ElementsAre(2));
+  const auto parked = aside();
+  ASSERT_EQ(parked.size(), 1U);
+  EXPECT_EQ(parked[0].id, deadly);
+  EXPECT_TRUE(parked[0].parked);
 }
 
 TEST_F(NextBatchTest, is_awaited_by_a_stop) {
