@@ -106,6 +106,20 @@ TEST_F(CloudEventTest, without_what_is_needed_is_refused) {
   }
 }
 
+// Eight bytes are looked at together, so it is tried at each place in them, beside its neighbours.
+TEST_F(CloudEventTest, texts_are_read_whatever_stands_wherever_in_them) {
+  for (const std::string_view special :
+       {"\"", "\\", "\"\\", "\\\"", "#\"#", "!]#[", "\u00a2\u00dc"}) {
+    for (std::size_t before = 0; before < 17; ++before) {
+      const std::string subject = std::string(before, 'x').append(special).append(before % 9, 'y');
+      const auto batch = EventBatch::read(batch_of({stored(41, encode(Counted{subject, 1}))}));
+      ASSERT_TRUE(batch) << subject << ": " << batch.error().text();
+      EXPECT_EQ((*batch)->events()[0].subject, subject);
+      EXPECT_EQ((*batch)->events()[0].partition_key, subject);
+    }
+  }
+}
+
 // Whatever arrives, reading it ends, and stays within the text.
 TEST_F(CloudEventTest, damaged_anywhere_is_read_or_refused) {
   const std::string whole = batch_of(
