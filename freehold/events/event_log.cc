@@ -77,7 +77,11 @@ void EventLog::State::listen() {
 
 // On the lane's thread, after the commit is durable.
 void EventLog::State::appended(std::span<const StoredEvent> events) {
+  std::vector<std::size_t> sizes(log_.partitions);
+  for (const StoredEvent& event : events) ++sizes[event.id.partition];
   std::vector<internal::LogTail::Chunk> chunks(log_.partitions);
+  for (std::uint32_t partition = 0; partition < log_.partitions; ++partition)
+    chunks[partition].reserve(sizes[partition]);  // they are kept: no room beside what they hold
   for (const StoredEvent& event : events) chunks[event.id.partition].push_back(event);
   std::vector<std::shared_ptr<internal::Waiter>> woken;
   {

@@ -41,7 +41,7 @@ class Routes;
 struct EventLogOptions {
   std::size_t answer_events_max = 1'000;
   std::size_t answer_bytes_max = 1 << 20;
-  std::size_t tail_bytes_max = 8 << 20;       // of each partition, in memory
+  std::size_t tail_bytes_max = 5 << 20;       // of each partition, in memory
   std::chrono::milliseconds wait_max{1'000};  // a wake-up is a hint: read again after this
   // An answer without events moves a reader on when everything was hidden from it for this long.
   std::chrono::milliseconds hidden_max{1'000};

@@ -8,7 +8,8 @@ namespace {
 
 std::size_t bytes_of(const LogTail::Chunk& chunk) {
   std::size_t bytes = 0;
-  for (const StoredEvent& event : chunk) bytes += sizeof event + event.json.size();
+  for (const StoredEvent& event : chunk)
+    bytes += sizeof event + event.type.size() + event.recipient.size() + event.json.size();
   return bytes;
 }
 

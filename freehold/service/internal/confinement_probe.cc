@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "freehold/service/confinement_probe.h"
+#include "freehold/service/internal/confinement_probe.h"
 
 #ifdef FREEHOLD_TESTING
 #include <arpa/inet.h>
