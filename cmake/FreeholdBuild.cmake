@@ -20,6 +20,7 @@ set_target_properties(SQLite::Static PROPERTIES
   IMPORTED_LOCATION ${SQLITE_ARCHIVE} INTERFACE_INCLUDE_DIRECTORIES ${SQLITE_HEADERS}
   INTERFACE_LINK_LIBRARIES "m;dl")
 pkg_check_modules(POSTGRES REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 
 add_library(freehold_flags INTERFACE)
 target_include_directories(freehold_flags INTERFACE ${CMAKE_SOURCE_DIR})

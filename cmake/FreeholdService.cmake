@@ -3,7 +3,6 @@
 # database (scratch_database.h).
 include(FreeholdMigrations)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 
 function(freehold_service name)
   cmake_parse_arguments(service "" "" "SOURCES;TESTS" ${ARGN})

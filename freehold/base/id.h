@@ -47,11 +47,12 @@ struct Id {  // NOLINT(bugprone-crtp-constructor-accessibility): an id is an agg
 template <class T>
 concept IdType = std::derived_from<T, Id<T>>;
 
-// The tail of a UUIDv7 is random but for its first two bits, so it serves as the hash; read from
-// its end, these are the highest ones, and a remainder of any size has them all.
+// The tail of a UUIDv7 is random but for its first two bits, so it serves as the hash: read as a
+// big-endian number it has these on top, and what remains of it by any size is random.
 struct IdHash {
   template <IdType T>
   std::size_t operator()(const T& id) const {
+    static_assert(std::endian::native == std::endian::little);
     std::size_t tail;
     std::memcpy(&tail, id.bytes.data() + 8, sizeof tail);
     return std::byteswap(tail);

@@ -5,29 +5,19 @@
 #include <cstdint>
 #include <cstring>
 
+#include "freehold/base/eight_bytes.h"
 #include "freehold/base/errors.h"
 #include "freehold/schema/json.h"
 
 namespace freehold {
 namespace {
 
-constexpr std::uint64_t in_each_byte(char c) {
-  return 0x0101'0101'0101'0101 * static_cast<unsigned char>(c);
-}
-
-// The highest bit of the first byte that is zero, with others perhaps behind it.
-constexpr std::uint64_t zero_bytes(std::uint64_t word) {
-  return (word - in_each_byte(1)) & ~word & in_each_byte('\x80');
-}
-
 // Where the next quotation mark or backslash stands, eight bytes at a look; the end if there is
 // none.
 std::size_t quote_or_escape(std::string_view text, std::size_t at) {
-  static_assert(std::endian::native == std::endian::little);
   for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
     std::memcpy(&word, text.data() + at, sizeof word);
-    const std::uint64_t found =
-        zero_bytes(word ^ in_each_byte('"')) | zero_bytes(word ^ in_each_byte('\\'));
+    const std::uint64_t found = bytes_that_are('"', word) | bytes_that_are('\\', word);
     if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
   }
   while (at < text.size() && text[at] != '"' && text[at] != '\\') ++at;

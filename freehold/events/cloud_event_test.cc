@@ -106,10 +106,11 @@ TEST_F(CloudEventTest, without_what_is_needed_is_refused) {
   }
 }
 
-// Eight bytes are looked at together, so it is tried at each place in them, beside its neighbours.
+// Eight bytes are looked at together, so each is tried at each place in them, beside bytes that are
+// nearly the same.
 TEST_F(CloudEventTest, texts_are_read_whatever_stands_wherever_in_them) {
   for (const std::string_view special :
-       {"\"", "\\", "\"\\", "\\\"", "#\"#", "!]#[", "\u00a2\u00dc"}) {
+       {"\"", "\\", "\"\\", "\\\"", "#\"#", "!]#[", "\u00a2\u0700"}) {
     for (std::size_t before = 0; before < 17; ++before) {
       const std::string subject = std::string(before, 'x').append(special).append(before % 9, 'y');
       const auto batch = EventBatch::read(batch_of({stored(41, encode(Counted{subject, 1}))}));

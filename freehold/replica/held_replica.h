@@ -34,8 +34,9 @@ class HeldReplica {
  public:
   using Key = Replica<From, Row>::Key;
 
-  // Holds about `rows_max` rows at most: each in one of four places of its key, from which another
-  // key's may push it. The places take 8 bytes each, from the first find on.
+  // Holds at most `rows_max` rows (in fours, at least four), each in one of the four places of its
+  // key, from which another key's may push it: of half as many rows some 4 % find no place. The
+  // places take 8 bytes each, once a row is held.
   HeldReplica(const Replica<From, Row>& replica, Database& database,
               std::size_t rows_max = 256 * 1024)
       : replica_(replica),

@@ -173,7 +173,11 @@ TEST_F(HeldReplicaTest, holds_four_rows_of_one_set) {
   for (int i = 0; i < 4; ++i)
     EXPECT_THAT(ask({shelf_name(i)}), ElementsAre(ShelfRow{shelf_name(i), 1, 1}));
   EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1})) << "read now";
+  desk_->script("update shelf_replica set books = 100");
   EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1}));
+  int held = 0;
+  for (int i = 3; i >= 0; --i) held += ask({shelf_name(i)})[0].books == 1 ? 1 : 0;
+  EXPECT_GE(held, 2) << "one was pushed out, and another when that was read again";
 }
 
 TEST_F(HeldReplicaTest, finds_all_when_more_are_asked_for_than_it_may_hold) {

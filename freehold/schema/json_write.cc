@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "freehold/base/eight_bytes.h"
+
 namespace freehold::internal {
 namespace {
 
@@ -46,21 +48,13 @@ constexpr bool is_plain(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
-// The high bit of each byte of `word` that is_plain() refuses; perhaps also of one above it.
-constexpr std::uint64_t not_plain_in(std::uint64_t word) {
-  constexpr std::uint64_t ones = 0x0101010101010101U, highs = ones << 7U;
-  const auto below = [&](std::uint64_t bytes, std::uint64_t bound) {
-    return (bytes - ones * bound) & ~bytes & highs;
-  };
-  return below(word, 0x20) | below(word ^ ones * '"', 1) | below(word ^ ones * '\\', 1);
-}
-
 // How many characters at the start of a text are written as they are. Looks at eight at a time.
 std::size_t plain_at_start(std::string_view text) {
   std::size_t plain = 0;
   for (std::uint64_t word; plain + sizeof word <= text.size(); plain += sizeof word) {
     std::memcpy(&word, text.data() + plain, sizeof word);
-    if (not_plain_in(word) != 0) break;
+    if ((bytes_below(word, ' ') | bytes_that_are('"', word) | bytes_that_are('\\', word)) != 0)
+      break;
   }
   while (plain < text.size() && is_plain(text[plain])) ++plain;
   return plain;

@@ -82,7 +82,7 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.confine_process();
 
   // From here on there are threads.
-  give_back_unused_memory();
+  internal::give_back_unused_memory();
   auto executor = parts.io.get_executor();
   parts.transport = http::network_transport(executor);
   if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT

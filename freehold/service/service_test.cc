@@ -338,8 +338,8 @@ TEST_F(ServiceTest, a_key_that_its_issuer_withdrew_is_soon_believed_no_more) {
 
 // --- A neighbour that does not answer ------------------------------------------------------------
 
-// A bell that hangs up on those who read its feed, or on those who call. It answers the callers
-// else, and keeps the readers waiting until it lets them go.
+// A bell that hangs up on those who read its feed, or on those who call. Otherwise it
+// answers callers, and keeps readers waiting until it lets them go.
 class DeafBell {
  public:
   enum class To { readers, callers };
@@ -375,6 +375,7 @@ class DeafBell {
   void serve() {
     for (int socket = 0; (socket = ::accept(listener_, nullptr, nullptr)) >= 0;) {
       const bool is_reader = head_of_request(socket).starts_with("GET /feed");
+      ++(is_reader ? readers_ : callers_);
       if (is_reader && deaf_to_ == To::callers) {
         const std::scoped_lock lock{mutex_};
         waiting_.push_back(socket);
@@ -383,7 +384,6 @@ class DeafBell {
           ::send(socket, seven.data(), seven.size(), MSG_NOSIGNAL);
         ::close(socket);
       }
-      ++(is_reader ? readers_ : callers_);
     }
   }
   static std::string head_of_request(int socket) {

@@ -18,7 +18,8 @@ class PlantedBug(unittest.TestCase):
         self.assert_caught("consumer.cursor_behind_effects", 3, victims=["product"])
 
     def test_the_same_is_seen_where_a_server_keeps_the_data(self):
-        # Only the death of the instance that has the leases shows it, and the other takes them.
+        # Only the death of the instance that has the leases shows it. Each death hands them to the
+        # other one, after some seconds.
         self.assert_caught("consumer.cursor_behind_effects", 3, victims=["product", "product-2"],
                            profile="scale", seconds=10)
 

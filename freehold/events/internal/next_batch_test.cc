@@ -65,7 +65,7 @@ class CountingFeed final : public Feed {
   }
 
   std::atomic<int> lives = 0;
-  std::function<void()> before_first_range;  // is handed over; on the executor
+  std::function<void()> before_first_range;  // is handed over, once; on the executor
 
  private:
   Feed& source_;
@@ -110,6 +110,7 @@ class NextBatchTest : public CountingTest {
     count("red", 1, 1);
     read_second();
   }
+  // Until the lane is held and event 2 has been read.
   void read_second() {
     ASSERT_TRUE(lane_.is_reached());
     count("blue", 2, 2);

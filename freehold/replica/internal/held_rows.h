@@ -16,8 +16,8 @@
 namespace freehold::internal {
 
 // Rows by their keys, in memory. A key has a set of four places, which others have too; in a full
-// set the row that came last pushes one out, so that there are never more than places, and none has
-// to be looked for to make room.
+// set the row that came last pushes one out, so that there are never more rows than places, and
+// none has to be looked for to make room.
 //
 // Never older than the table: a transaction that changes a row lets it go before it commits, and
 // until what follows its commit (or it was undone) nothing is taken in. What was read before that
@@ -38,9 +38,9 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     const std::scoped_lock lock{mutex_};
     if (rows_.empty()) return std::nullopt;
     for (const Key& key : keys) {
-      const Row* const row = find(key);
-      if (row == nullptr) return std::nullopt;
-      found.push_back(*row);
+      const auto place = place_of(key);
+      if (!place) return std::nullopt;
+      found.push_back(*rows_[*place]);
     }
     return found;
   }
@@ -62,13 +62,13 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     for (std::unique_ptr<Row>& row : kept) row.swap(rows_[place_for(key_of_(*row))]);
   }
 
-  // This transaction changes the row of that key; its whole set is let go.
+  // This transaction changes the row of that key.
   void change(SqlTransaction& transaction, const Key& key) {
     begin_change(transaction);
+    std::unique_ptr<Row> gone;  // after the lock
     const std::scoped_lock lock{mutex_};
     if (rows_.empty()) return;
-    const std::size_t first = set_of(key);
-    for (std::size_t place = first; place < first + set_size; ++place) rows_[place].reset();
+    if (const auto place = place_of(key)) rows_[*place].swap(gone);
   }
 
   // This transaction changes any rows.
@@ -85,24 +85,21 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   // The first place of that key's set.
   std::size_t set_of(const Key& key) const { return std::hash<Key>{}(key) % sets_ * set_size; }
 
-  const Row* find(const Key& key) const {
+  // Of that key's row, if it is held.
+  std::optional<std::size_t> place_of(const Key& key) const {
     const std::size_t first = set_of(key);
     for (std::size_t place = first; place < first + set_size; ++place)
-      if (rows_[place] && key_of_(*rows_[place]) == key) return rows_[place].get();
-    return nullptr;
+      if (rows_[place] && key_of_(*rows_[place]) == key) return place;
+    return std::nullopt;
   }
 
-  // The place of that key's row, or an empty one, or any of its set.
+  // The place of that key's row, or an empty one of its set, or any of it.
   std::size_t place_for(const Key& key) {
+    if (const auto place = place_of(key)) return *place;
     const std::size_t first = set_of(key);
-    std::optional<std::size_t> empty;
-    for (std::size_t place = first; place < first + set_size; ++place) {
-      if (!rows_[place])
-        empty = place;
-      else if (key_of_(*rows_[place]) == key)
-        return place;
-    }
-    return empty ? *empty : first + pushed_++ % set_size;
+    for (std::size_t place = first; place < first + set_size; ++place)
+      if (!rows_[place]) return place;
+    return first + pushed_++ % set_size;
   }
 
   void begin_change(SqlTransaction& transaction) {

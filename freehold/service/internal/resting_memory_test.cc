@@ -16,7 +16,7 @@
 
 #include "freehold/base/clock.h"
 
-namespace freehold {
+namespace freehold::internal {
 namespace {
 
 constexpr std::size_t pieces_at_peak = 65'536;  // of 1,000 bytes
@@ -48,4 +48,4 @@ TEST(RestingMemory, what_a_peak_has_left_unused_goes_back_to_the_kernel) {
 }
 
 }  // namespace
-}  // namespace freehold
+}  // namespace freehold::internal

@@ -1,3 +1,3 @@
 -- expand
--- For PostgreSQL, which has no index of words in the order of ids. This has one.
+-- For PostgreSQL, which has no index of words in the order of ids. SQLite has one.
 select 1;

@@ -35,10 +35,10 @@ constexpr Query<ProductView(std::optional<ProductId>)> page_after{
 // In SQLite numbers are in the order of ids (see insert), and the index is: so it is read from the
 // place where the last page ended, and no further than this one goes. PostgreSQL's index has no
 // order: all that it finds is sorted. So the products that come next are looked at first, four
-// times as many as are wanted. If some of these match, many will, and the page is looked for among
-// forty times as many. Else, or if they do not hold it, the index finds few enough. Each `offset 0`
-// keeps what is around it from choosing another way. Of the expression for FTS5, PostgreSQL takes
-// the words, each as a beginning.
+// times as many as are wanted. If two of these match, many will, and the page is looked for among
+// forty times as many as are wanted. Else, or if they do not hold it, the index finds few enough.
+// Each `offset 0` keeps what is around it from choosing another way. Of the expression for FTS5,
+// PostgreSQL takes the words, each as a beginning.
 constexpr Query<ProductView(std::string_view, std::optional<ProductId>, std::int64_t)> found_after{
     Dialects{.sqlite = "select p.id, p.sku, p.name, p.description, price_amount_minor, "
                        "price_currency, sale, on_hand - reserved as available, version "
@@ -128,6 +128,7 @@ freehold::Page<ProductView> page(SqlTransaction& transaction, std::optional<Prod
 freehold::Page<ProductView> search_page(SqlTransaction& transaction, std::string_view expression,
                                         std::optional<ProductId> after,
                                         freehold::PageLimits limits) {
+  // One row more than the page holds says whether it is the last. PostgreSQL's plan goes by that.
   return transaction.page(found_after, limits, expression, after,
                           static_cast<std::int64_t>(limits.rows) + 1);
 }

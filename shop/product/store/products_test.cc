@@ -123,8 +123,8 @@ TEST_F(Products, search_takes_letters_of_any_script_without_case_and_accents) {
   EXPECT_EQ(found("far"), (Skus{"TEA-1", "TEA-2", "TEA-3"}));
 }
 
-// A page of three looks at sixteen products, and if some match at a hundred and sixty, before it
-// asks the index.
+// On PostgreSQL a page of three looks at sixteen products, and if two match at a hundred and sixty,
+// before it asks the index.
 TEST_F(Products, search_shows_every_match_once_whether_many_or_few_or_far_away) {
   constexpr int products = 300;
   EXPECT_TRUE(database_.write([](SqlTransaction& t) -> Result<> {
