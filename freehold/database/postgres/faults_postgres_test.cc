@@ -210,7 +210,9 @@ class StoppedInItsCommit : public PostgresFaults {
     auto stopped = submit(
         *stopping_, [](SqlTransaction& transaction) { return append(transaction, 2, 64'000); });
     const Deadline until = deadline_in(patience);
-    while (proxy_.is_armed() || sql(in_the_middle) != "1")
+    const std::string holds =
+        cut == CuttingProxy::Cut::stop_before_commit ? holds_the_head : "true";
+    while (proxy_.is_armed() || sql(in_the_middle + holds) != "1")
       FREEHOLD_ASSERT(SteadyClock::now() < until, "nobody was stopped");
     const auto start = SteadyClock::now();
     const Result<> outcome =
@@ -227,9 +229,12 @@ class StoppedInItsCommit : public PostgresFaults {
   }
 
  private:
-  static constexpr auto in_the_middle =
-      "select count(*) from pg_stat_activity where datname = current_database() "
-      "and application_name = 'test lane' and state = 'active' and wait_event = 'ClientRead'";
+  static inline const std::string in_the_middle =
+      "select count(*) from pg_stat_activity a where datname = current_database() "
+      "and application_name = 'test lane' and state = 'active' and wait_event = 'ClientRead' and ";
+  static constexpr auto holds_the_head =
+      "exists (select from pg_locks l where l.pid = a.pid and mode = 'RowExclusiveLock' "
+      "and relation = 'freehold_head'::regclass)";
 
   CuttingProxy proxy_;
   std::unique_ptr<PostgresDatabase> stopping_;
