@@ -7,6 +7,7 @@ from dataclasses import replace
 from system_tests.checker.books import (Cursor, Event, Line, Log, Order, OrderBooks, Product,
                                         ProductBooks, Stock)
 from system_tests.checker.invariants import check_all
+from system_tests.checker.rest import is_at_rest
 
 TEA = Product("tea", "Tea", 250, "EUR", "on_sale", 2)
 
@@ -45,7 +46,8 @@ class Invariants(unittest.TestCase):
                  ("reserve_stock", "d"), ("release_stock", "d")]
         self.order = OrderBooks(
             Log("O", head=8, events=[command(n, *kind) for n, kind in enumerate(kinds, 1)],
-                cursors={"sagas@product": Cursor("sagas@product", 6, 76)}),
+                cursors={name: Cursor(name, 6, 76) for name in ("product_replica@product",
+                                                                "sagas@product")}),
             {"a": Order("a", "confirmed", [line(3)]), "b": Order("b", "rejected", [line(99)]),
              "c": Order("c", "cancelled", [line(2)]),
              "d": Order("d", "cancelled", [line(1, version=2)], settled=False)},
@@ -68,6 +70,16 @@ class Invariants(unittest.TestCase):
 
     def test_right_books_have_no_violation(self):
         self.assertEqual(self.check(), [])
+
+    def test_no_shop_is_at_rest_before_everybody_has_read_everything(self):
+        self.assertTrue(is_at_rest(self.product, self.order))
+        for books in (self.product, self.order):
+            for name, cursor in list(books.log.cursors.items()):
+                del books.log.cursors[name]  # it has not begun to read
+                self.assertFalse(is_at_rest(self.product, self.order), name)
+                books.log.cursors[name] = cursor._replace(position=cursor.position - 1)
+                self.assertFalse(is_at_rest(self.product, self.order), name)
+                books.log.cursors[name] = cursor
 
     def test_1_units_that_vanish_are_seen(self):
         self.stock(on_hand=6)
