@@ -164,14 +164,19 @@ TEST_F(Stock, a_withdrawn_product_takes_no_new_reservation_and_old_ones_go_on) {
   const auto tea = a_product(10);
   const auto id = a_reservation();
   ASSERT_TRUE(reserve(id, {{tea, 2}}));
-  ASSERT_TRUE(database_.write([&](SqlTransaction& t) -> Result<> {
-    auto product = *find(t, tea);
-    product.sale = Sale::withdrawn;
-    ++product.version;
-    return replace(t, product);
-  }));
+  const auto put = [&](Sale sale) {
+    return database_.write([&](SqlTransaction& t) -> Result<> {
+      auto product = *find(t, tea);
+      product.sale = sale;
+      ++product.version;
+      return replace(t, product);
+    });
+  };
+  ASSERT_TRUE(put(Sale::withdrawn));
   EXPECT_TRUE(reserve(a_reservation(), {{tea, 1}}).error().is(errors::product_withdrawn));
   EXPECT_TRUE(turn_into_sold(id));
+  ASSERT_TRUE(put(Sale::on_sale));  // which no route does: a repair
+  EXPECT_TRUE(reserve(a_reservation(), {{tea, 1}}));
 }
 
 TEST_F(Stock, an_adjustment_cannot_take_what_is_reserved) {
@@ -217,6 +222,27 @@ RC_GTEST_FIXTURE_PROP(Stock, the_sum_of_stock_is_conserved, ()) {
     RC_ASSERT(stock.reserved <= stock.on_hand);
     RC_ASSERT(stock.available == stock.on_hand - stock.reserved);
   }
+}
+
+TEST(StockMigrations, what_was_withdrawn_before_the_stock_said_so_takes_no_reservation) {
+  freehold::set_own_service("product");
+  freehold::ScratchDatabase database;
+  database.migrate(migrations().first(5));
+  const ProductState tea{.id = ProductId::make(),
+                         .sku = "TEA",
+                         .name = "Tea",
+                         .price = {450, "EUR"},
+                         .sale = Sale::withdrawn,
+                         .version = 2};
+  ASSERT_TRUE(database.write([&](SqlTransaction& t) -> Result<> {
+    FREEHOLD_TRY(insert(t, tea));
+    begin_stock(t, tea.id, 10);
+    return {};
+  }));
+  database.migrate(migrations().subspan(5));
+  const auto reserved =
+      database.write([&](SqlTransaction& t) { return hold(t, a_reservation(), {{tea.id, 1}}); });
+  EXPECT_TRUE(reserved.error().is(errors::product_withdrawn));
 }
 
 }  // namespace
