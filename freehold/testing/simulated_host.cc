@@ -61,6 +61,7 @@ Result<> SimulatedHost::open_database(std::function<void()> on_commit_unknown) {
                                      .storage = SimulatedStorage::name,
                                      .start_lane = false,
                                      .page_cache_kib = 1024,
+                                     .readers_page_cache_kib = 1024,
                                      .checkpoint_pages = 50,
                                      .on_commit_unknown = std::move(on_commit_unknown)}));
   return migrate(*database_, program_.migrations);

@@ -27,7 +27,7 @@ constexpr std::int64_t books_version = 3;
 SqliteConnection::Options connection_options(const SqliteOptions& options, bool reads_only) {
   return {.file = (options.directory / database_file_name).string(),
           .storage = options.storage,
-          .page_cache_kib = options.page_cache_kib,
+          .page_cache_kib = reads_only ? options.readers_page_cache_kib : options.page_cache_kib,
           .reads_only = reads_only,
           .secure_delete = options.secure_delete};
 }

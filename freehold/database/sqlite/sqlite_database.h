@@ -34,8 +34,9 @@ struct SqliteOptions {
 
   std::size_t requests_max = 4096;
   std::size_t consumers_max = 4096;
-  int page_cache_kib = 8192;  // of each connection; every commit pays for its size
-  int readers_max = 8;        // reads at one time; the next one waits
+  int page_cache_kib = 8192;           // of the writing connection; every commit pays for its size
+  int readers_page_cache_kib = 16384;  // of each reading one: commits nothing, so it costs memory
+  int readers_max = 8;                 // reads at one time; the next one waits
   int checkpoint_pages = 4000;
   bool secure_delete = false;               // overwrites what is deleted with zeros
   std::function<void()> on_commit_unknown;  // see LaneOptions

@@ -124,6 +124,17 @@ TEST_F(Sqlite, the_writer_is_set_up_to_lose_nothing) {
   EXPECT_EQ(setting("wal_autocheckpoint"), "0");
 }
 
+TEST_F(Sqlite, a_reader_has_more_room_for_pages_than_the_writer) {
+  std::int64_t kib = 0;
+  ASSERT_TRUE(database_->read_now([&](SqlTransaction& transaction) {
+    SqlStatement& statement = transaction.statement("pragma cache_size");
+    ASSERT_TRUE(statement.next());
+    kib = -statement.integer(0);
+  }));
+  EXPECT_EQ(kib, 16384);
+  EXPECT_EQ(setting("cache_size"), "-8192");
+}
+
 TEST_F(Sqlite, memory_statistics_are_off_before_the_first_open) {
   EXPECT_EQ(sqlite3_memory_used(), 0);
 }
