@@ -29,14 +29,14 @@ PARTS_OF = {
     "store": {"contract", "domain", "store"},
 }
 
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
 _OURS = ("freehold/", "shop/", "system_tests/", "bench/", "tools/")
 
 
 def includes(tree):
     """Every #include stays within what design and rooms allow."""
     for file in tree.cpp:
-        for match in _INCLUDE.finditer(file.uncommented):
+        for match in INCLUDE.finditer(file.uncommented):
             quote, target = match.groups()
             for sentence in _objections(file, quote, target):
                 yield file.breach(file.line_of(match.start()), "includes", sentence)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each rule reports the breach that is planted for it, and lets the same thing done right pass."""
 
+import json
 import pathlib
 import sys
 import tempfile
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import clang_tidy  # noqa: E402
 import documents  # noqa: E402
+import headers  # noqa: E402
 import includes  # noqa: E402
 import limits  # noqa: E402
 import programs  # noqa: E402
@@ -259,6 +261,55 @@ class ClangTidy(unittest.TestCase):
             self.assertEqual(key(), key())
             others = {key(text="int b;"), key(command="c++ -O2 a.cc"), key(checks="performance-*")}
             self.assertEqual(len(others - {key()}), 3)
+
+
+class HeadersAlone(unittest.TestCase):
+    def setUp(self):
+        def include(*paths):
+            return "".join(f'#include "{path}"\n' for path in paths) + "#include <string>\n"
+
+        users = {f"user_{number}.h": include("b.h") for number in range(9)}
+        self.headers = headers.Headers({
+            "a.h": include(), "b.h": include("a.h", "b_inline.h"), "b_inline.h": include("b.h"),
+            "other.h": include(), "both.h": include("other.h", "user_0.h"), **users})
+
+    def test_one_that_many_include_is_precompiled(self):
+        self.assertEqual(self.headers.bases(), {"b.h"})
+
+    def test_each_stands_on_what_comes_with_it_and_on_nothing_else(self):
+        everything = set(self.headers.included)
+        self.assertEqual(self.headers.base("both.h", {"b.h", "user_1.h", "other.h"}), "b.h")
+        self.assertEqual(self.headers.base("b.h", everything), "a.h")
+        self.assertIsNone(self.headers.base("other.h", everything))
+
+    def test_what_a_header_fails_to_include_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            build = pathlib.Path(folder)
+            (build / "CMakeCache.txt").write_text("")
+            (build / "compile_commands.json").write_text(json.dumps([{
+                "file": "/precompiled.cc",
+                "command": f"clang++-19 -std=c++23 -I{folder} -Winvalid-pch"}]))
+            (build / "base.h").write_text("#pragma once\n#include <string>\n")
+            (build / "good.h").write_text('#include "base.h"\n#include <regex>\nstd::regex used;\n')
+            (build / "bad.h").write_text('#include "base.h"\nstd::regex used;\n')
+            compiler = headers.Compiler(build, build / "made")
+            self.assertIsNone(compiler.precompile("base.h"))
+            self.assertIsNone(compiler.compile("good.h", "base.h"))
+            self.assertIn("regex", compiler.compile("bad.h", "base.h"))
+
+    def test_no_header_stands_on_what_it_does_not_include_first(self):
+        texts = {"used.h": "#pragma once\n",
+                 "late.h": 'int a;\n#include "used.h"\n',
+                 "commented.h": '/* \n#include "used.h"\n*/\n',
+                 "perhaps.h": '#ifdef NEVER\n#include "used.h"\n#endif\n',
+                 "inside.h": 'namespace x {\n#include "used.h"\n}\n',
+                 "first.h": '// Why.\n#pragma once\n\n#include "used.h"\n'}
+        planted = headers.Headers(texts)
+        standing = {path for path in texts if planted.base(path, {"used.h"})}
+        self.assertEqual(standing, {"first.h"})
+
+    def test_an_inline_part_does_not_stand_on_what_includes_it(self):
+        self.assertEqual(self.headers.base("b_inline.h", set(self.headers.included)), "a.h")
 
 
 class Everything(unittest.TestCase):
