@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -158,6 +159,11 @@ TEST(PasswordPool, works_on_as_many_threads_as_it_was_given) {
   for (int i = 0; i < 12; ++i) asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
   context.run();
   EXPECT_EQ(outcomes.done, 12);
+  EXPECT_EQ(pool.threads(), 3U);
+}
+
+TEST(PasswordPool, has_a_thread_for_every_fourth_core) {
+  EXPECT_EQ(PasswordPool{}.threads(), std::max(1U, std::thread::hardware_concurrency() / 4));
 }
 
 std::ptrdiff_t idle_threads_here() {
