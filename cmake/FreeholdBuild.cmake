@@ -28,7 +28,7 @@ target_compile_options(freehold_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
   -Wno-sign-conversion -Wno-missing-designated-field-initializers
   -fno-omit-frame-pointer
-  $<$<CONFIG:Debug>:-O1 -g1>
+  $<$<CONFIG:Debug>:$<IF:$<BOOL:$<TARGET_PROPERTY:FREEHOLD_IS_TEST>>,-O0,-O1> -g1>
   $<$<CONFIG:Release>:-O2 -g1>)
 target_compile_definitions(freehold_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
@@ -41,20 +41,32 @@ if(FREEHOLD_SANITIZE)
   target_link_options(freehold_flags INTERFACE -fsanitize=${FREEHOLD_SANITIZE})
 endif()
 
-# The headers that nearly every source sees, compiled once a build.
-file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cc "")
-add_library(freehold_precompiled OBJECT ${CMAKE_BINARY_DIR}/precompiled.cc)
-target_link_libraries(freehold_precompiled PUBLIC freehold_flags)
-target_compile_options(freehold_precompiled PRIVATE -Xclang -fno-pch-timestamp)
-target_precompile_headers(freehold_precompiled PRIVATE
-  <algorithm> <array> <atomic> <chrono> <expected> <functional> <map> <memory> <mutex> <optional>
-  <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>
-  <boost/asio/awaitable.hpp> <boost/describe.hpp> <boost/pfr/core.hpp>)
+# The headers that nearly every source sees, compiled once a build; tests have a second set, with
+# GoogleTest's.
+function(freehold_precompile name)
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cc "")
+  add_library(freehold_${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cc)
+  target_link_libraries(freehold_${name} PUBLIC freehold_flags)
+  target_compile_options(freehold_${name} PRIVATE -Xclang -fno-pch-timestamp)
+  target_precompile_headers(freehold_${name} PRIVATE
+    <algorithm> <array> <atomic> <chrono> <expected> <functional> <map> <memory> <mutex> <optional>
+    <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>
+    <boost/asio/awaitable.hpp> <boost/describe.hpp> <boost/pfr/core.hpp> ${ARGN})
+endfunction()
+freehold_precompile(precompiled)
 
+# freehold_compile(TARGET [AS_TEST]): with our flags, and what was precompiled. A test's own sources
+# and the templates that they instantiate are not optimized: that takes longer than they run.
 function(freehold_compile target)
+  cmake_parse_arguments(compile "AS_TEST" "" "" ${ARGN})
+  set(precompiled freehold_precompiled)
+  if(compile_AS_TEST)
+    set(precompiled freehold_precompiled_for_tests)
+  endif()
   target_link_libraries(${target} PUBLIC freehold_flags)
   target_compile_options(${target} PRIVATE -Xclang -fno-pch-timestamp)
-  target_precompile_headers(${target} REUSE_FROM freehold_precompiled)
+  target_precompile_headers(${target} REUSE_FROM ${precompiled})
+  set_target_properties(${target} PROPERTIES FREEHOLD_IS_TEST ${compile_AS_TEST})
 endfunction()
 
 function(freehold_room name)
@@ -68,6 +80,9 @@ endfunction()
 if(FREEHOLD_TESTING)
   find_package(GTest REQUIRED)
   include(GoogleTest)
+  freehold_precompile(precompiled_for_tests <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(freehold_precompiled_for_tests PRIVATE GTest::gmock)
+  set_target_properties(freehold_precompiled_for_tests PROPERTIES FREEHOLD_IS_TEST ON)
 endif()
 
 function(freehold_test name)
@@ -79,7 +94,7 @@ function(freehold_test name)
     set(test_TIMEOUT 120)
   endif()
   add_executable(${name} ${test_SOURCES})
-  freehold_compile(${name})
+  freehold_compile(${name} AS_TEST)
   list(TRANSFORM test_DEPENDS PREPEND freehold_)
   target_link_libraries(${name} PRIVATE
     ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
