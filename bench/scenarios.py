@@ -9,7 +9,7 @@ from loads import (Ceiling, EmptyServer, differences, finished, median_of, per_o
 from shop_under_test import BenchFailed, until
 
 CUSTOMERS = 16
-CROWD = 4  # times --clients
+CROWD = 2  # times --clients
 SPENT = "processor_s_per_1000_"
 SOLD_OUT_PRODUCTS = 100
 READ_CLIENTS = 64
