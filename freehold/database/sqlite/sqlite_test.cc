@@ -24,12 +24,16 @@ class Sqlite : public SqliteTest {
  protected:
   std::filesystem::path data() { return directory_.path() / "data"; }
 
+  static std::string setting_of(SqlTransaction& transaction, const std::string& name) {
+    SqlStatement& statement = transaction.statement("pragma " + name);
+    EXPECT_TRUE(statement.next());
+    return std::string{statement.text(0)};  // and is left in the middle
+  }
+
   std::string setting(const std::string& name) {
     std::string value;
     const Result<> done = database_->write_now([&](SqlTransaction& transaction) -> Result<> {
-      SqlStatement& statement = transaction.statement("pragma " + name);
-      EXPECT_TRUE(statement.next());
-      value = statement.text(0);  // and is left in the middle
+      value = setting_of(transaction, name);
       return {};
     });
     EXPECT_TRUE(done) << done.error().text();
@@ -125,13 +129,10 @@ TEST_F(Sqlite, the_writer_is_set_up_to_lose_nothing) {
 }
 
 TEST_F(Sqlite, a_reader_has_more_room_for_pages_than_the_writer) {
-  std::int64_t kib = 0;
-  ASSERT_TRUE(database_->read_now([&](SqlTransaction& transaction) {
-    SqlStatement& statement = transaction.statement("pragma cache_size");
-    ASSERT_TRUE(statement.next());
-    kib = -statement.integer(0);
-  }));
-  EXPECT_EQ(kib, 16384);
+  std::string of_reader;
+  ASSERT_TRUE(database_->read_now(
+      [&](SqlTransaction& transaction) { of_reader = setting_of(transaction, "cache_size"); }));
+  EXPECT_EQ(of_reader, "-16384");
   EXPECT_EQ(setting("cache_size"), "-8192");
 }
 
