@@ -23,7 +23,6 @@ import sys
 import includes
 import tree
 
-ROOMS = ("freehold", "shop", "system_tests", "bench")
 NOT_ALONE = {"freehold/base/define_errors.h"}  # made to be included inside a namespace
 WORTH_PRECOMPILING = 6  # if so many headers are compiled on top of it
 FIRST_LINES = re.compile(r"(?:[ \t]*(?:#[ \t]*(?:pragma once|include[^\n]*))?\n)*")
@@ -43,20 +42,14 @@ class Headers:
     """Our headers by their path from the root, and which of the others each includes: anywhere, and
     before all else that it says."""
 
-    def __init__(self, texts):
+    def __init__(self, files):
+        headers = {file.path: file.uncommented for file in files.cpp if file.suffix == ".h"}
+
         def ours(text):
-            return {target for _, target in includes.INCLUDE.findall(text) if target in texts}
+            return {target for _, target in includes.INCLUDE.findall(text) if target in headers}
 
-        self.included, self.first = {}, {}
-        for path, text in texts.items():
-            uncommented = tree.File(path, text).uncommented
-            self.included[path] = ours(uncommented)
-            self.first[path] = ours(FIRST_LINES.match(uncommented)[0])
-
-    @classmethod
-    def read(cls, root):
-        paths = [path for room in ROOMS for path in sorted((root / room).rglob("*.h"))]
-        return cls({str(path.relative_to(root)): path.read_text() for path in paths})
+        self.included = {path: ours(text) for path, text in headers.items()}
+        self.first = {path: ours(FIRST_LINES.match(text)[0]) for path, text in headers.items()}
 
     @functools.cache
     def reached(self, path):
@@ -135,7 +128,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    headers = Headers.read(pathlib.Path(__file__).resolve().parents[2])
+    headers = Headers(tree.Tree.read(pathlib.Path(__file__).resolve().parents[2]))
     compiler = Compiler(build, build / "tidy" / "headers")
 
     bases = headers.bases()

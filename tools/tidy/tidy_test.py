@@ -269,9 +269,9 @@ class HeadersAlone(unittest.TestCase):
             return "".join(f'#include "{path}"\n' for path in paths) + "#include <string>\n"
 
         users = {f"user_{number}.h": include("b.h") for number in range(9)}
-        self.headers = headers.Headers({
+        self.headers = headers.Headers(tree.Tree({
             "a.h": include(), "b.h": include("a.h", "b_inline.h"), "b_inline.h": include("b.h"),
-            "other.h": include(), "both.h": include("other.h", "user_0.h"), **users})
+            "other.h": include(), "both.h": include("other.h", "user_0.h"), **users}))
 
     def test_one_that_many_include_is_precompiled(self):
         self.assertEqual(self.headers.bases(), {"b.h"})
@@ -304,7 +304,7 @@ class HeadersAlone(unittest.TestCase):
                  "perhaps.h": '#ifdef NEVER\n#include "used.h"\n#endif\n',
                  "inside.h": 'namespace x {\n#include "used.h"\n}\n',
                  "first.h": '// Why.\n#pragma once\n\n#include "used.h"\n'}
-        planted = headers.Headers(texts)
+        planted = headers.Headers(tree.Tree(texts))
         standing = {path for path in texts if planted.base(path, {"used.h"})}
         self.assertEqual(standing, {"first.h"})
 
