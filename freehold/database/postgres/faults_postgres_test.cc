@@ -316,8 +316,8 @@ TEST_F(PostgresFaults, a_session_of_a_lane_has_its_limits) {
 }
 
 TEST_F(PostgresFaults, a_read_does_not_hold_up_the_thread_that_awaits_it) {
+  boost::asio::io_context context;  // outlives whoever posts to it
   const auto database = open();
-  boost::asio::io_context context;
   const std::thread::id here = std::this_thread::get_id();
   const auto reading = [](Database* read, std::thread::id caller) -> Task<> {
     const auto where = co_await read->read(

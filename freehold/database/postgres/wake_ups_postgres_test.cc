@@ -66,10 +66,10 @@ TEST_F(WakeUps, that_cross_one_another_are_both_heard) {
 }
 
 TEST_F(WakeUps, who_watches_a_subject_is_woken_by_another_instance) {
+  boost::asio::io_context context;  // outlives whoever posts to it
   const auto here = open();
   const auto elsewhere = open();
   auto watch = here->watches().begin("order 7");
-  boost::asio::io_context context;
   const auto waiting = [](Watches::Watch* watched) -> Task<bool> {
     const Deadline until = deadline_in(patience);
     co_await watched->next(until);
@@ -102,10 +102,10 @@ TEST_F(WakeUps, are_heard_again_after_their_connection_was_lost) {
 }
 
 TEST_F(WakeUps, subjects_that_do_not_fit_wake_everybody) {
+  boost::asio::io_context context;  // outlives whoever posts to it
   const auto here = open();
   const auto elsewhere = open();
   auto watch = here->watches().begin("of none");
-  boost::asio::io_context context;
   const auto waiting = [](Watches::Watch* watched) -> Task<bool> {
     const Deadline until = deadline_in(patience);
     co_await watched->next(until);
