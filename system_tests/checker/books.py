@@ -12,7 +12,7 @@ from collections import namedtuple
 from dataclasses import dataclass, field
 
 Product = namedtuple("Product", "id name amount_minor currency sale version")
-Stock = namedtuple("Stock", "product_id on_hand reserved sold returned")
+Stock = namedtuple("Stock", "product_id on_hand reserved sold returned withdrawn")
 Line = namedtuple("Line", "product_id quantity unit_price_minor line_total_minor product_version")
 Event = namedtuple("Event", "position stamp type subject in_reply_to data")
 Cursor = namedtuple("Cursor", "consumer position stamp")
@@ -95,7 +95,7 @@ def _products(answer):
 
 _PRODUCT = (
     "select id, name, price_amount_minor, price_currency, sale, version from product",
-    "select product_id, on_hand, reserved, sold, returned from stock",
+    "select product_id, on_hand, reserved, sold, returned, withdrawn from stock",
     "select product_id, sum(delta) from stock_adjustment group by product_id",
     "select id, state, lines from reservation",
 )

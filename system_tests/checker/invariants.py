@@ -14,7 +14,8 @@ def check_all(product, order, accepted):
     return (stock_adds_up(product) + stock_is_what_orders_took(product, order) +
             accepted_orders_are_final(order, accepted) + effects_are_single(product, order) +
             one_order_for_each_key(order, accepted) + nothing_stays_reserved(product, order) +
-            versions_are_consecutive(product, order) + replica_equals_source(product, order))
+            versions_are_consecutive(product, order) + replica_equals_source(product, order) +
+            stock_knows_what_is_sold(product))
 
 
 def stock_adds_up(product):
@@ -175,3 +176,10 @@ def replica_equals_source(product, order):
     return [Violation(7, f"the copy {order.replica.get(id)} is not {product.products.get(id)}")
             for id in sorted(product.products.keys() | order.replica.keys())
             if product.products.get(id) != order.replica.get(id)]
+
+
+def stock_knows_what_is_sold(product):
+    """7, within one database: what a stock says of its product's sale is what the product says."""
+    return [Violation(7, f"{stock}: its product is {product.products[stock.product_id].sale}")
+            for stock in product.stocks.values()
+            if bool(stock.withdrawn) != (product.products[stock.product_id].sale == "withdrawn")]

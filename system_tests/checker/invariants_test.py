@@ -37,7 +37,8 @@ class Invariants(unittest.TestCase):
             Log("P", head=6, events=[state(1, 1), reply(2, "a"), reply(3, "b"), reply(4, "c"),
                                      state(5, 2), reply(6, "d")],
                 cursors={"commands@order": Cursor("commands@order", 8, 88)}),
-            {"tea": TEA}, {"tea": Stock("tea", on_hand=7, reserved=0, sold=5, returned=2)},
+            {"tea": TEA}, {"tea": Stock("tea", on_hand=7, reserved=0, sold=5, returned=2,
+                                          withdrawn=0)},
             {"tea": 10},
             {"a": ("sold", {"tea": 3}), "c": ("released", {"tea": 2}),
              "d": ("released", {"tea": 1})})
@@ -189,3 +190,9 @@ class Invariants(unittest.TestCase):
         self.assert_found(7, "is not None")
         del self.order.replica["salt"], self.order.replica["tea"]
         self.assert_found(7, "the copy None")
+
+    def test_7_a_stock_that_missed_a_withdrawal_is_seen(self):
+        self.product.products["tea"] = self.order.replica["tea"] = TEA._replace(sale="withdrawn")
+        self.assert_found(7, "its product is withdrawn")
+        self.stock(withdrawn=1)
+        self.assertEqual(self.check(), [])

@@ -11,6 +11,7 @@ from system_tests.running.services import answered
 from system_tests.running.whole_shop import make_product
 
 PRODUCTS = 8
+PASSING = 24  # more of them, which are withdrawn one by one
 STOCK = 150  # of each, at first; so that some orders find none
 ANSWERED_WITHIN_S = 10
 
@@ -23,6 +24,7 @@ class Customers:
         self._admin_token = services.admin()
         admin = self._admin()
         self.products = [make_product(admin, STOCK)["id"] for _ in range(PRODUCTS)]
+        self.passing = [make_product(admin, STOCK)["id"] for _ in range(PASSING)]
         self._tokens = [services.customer() for _ in range(count)]
         self.accepted = {}  # idempotency key → order
         self.answers = Counter()
@@ -60,9 +62,12 @@ class Customers:
                 for port in self._services.ports("order")]
         key, wait_s = new_key(), random.choice((0, 0, 2))
         lines = [(product, random.randint(1, 2))
-                 for product in random.sample(self.products, random.choice((1, 2)))]
+                 for product in random.sample(self.products + self.passing[:2],
+                                              random.choice((1, 2)))]
         placed = answered(lambda: random.choice(apis).place(lines, key, wait_s), "an order")
         self.answers[placed.status] += 1
+        if placed.status == 422 and placed.json["code"] == "product/product_withdrawn":
+            return
         if placed.status not in (201, 202):
             raise AssertionError(f"an order was answered with {placed}")
         self.accepted[key] = placed.json["id"]
@@ -74,7 +79,8 @@ class Customers:
                 raise AssertionError(f"a cancellation was answered with {answer}")
 
     def _keep_shop(self):
-        """An administrator: new names, so that versions move, and new units."""
+        """An administrator: new names, so that versions move, new units, and the withdrawal of a
+        product that customers still want for some time."""
         admin = self._admin()
         for product in self.products:
             renamed = answered(lambda product=product: admin.patch(
@@ -86,3 +92,10 @@ class Customers:
                 {"delta": random.randint(1, 9), "reason": "a delivery"}), "a delivery"))
             if self.finished.wait(0.1):
                 return
+        if self.passing:
+            answer = answered(lambda: admin.delete(f"/api/products/{self.passing[0]}"),
+                              "a withdrawal")
+            if answer.status != 204:
+                raise AssertionError(f"a withdrawal was answered with {answer}")
+            self.finished.wait(0.1)
+            del self.passing[0]

@@ -20,3 +20,4 @@ class Kill(unittest.TestCase):
         self.assertGreater(len(outcome.customers.accepted), 200)
         for answer in (201, 202, "cancellation 202"):
             self.assertGreater(outcome.customers.answers[answer], 10, answer)
+        self.assertGreater(outcome.customers.answers[422], 0, "of a product that was withdrawn")
