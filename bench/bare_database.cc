@@ -63,7 +63,7 @@ BareDatabase::BareDatabase(const std::filesystem::path& directory, std::string s
   }
   const std::string file = directory / "database.sqlite";
   connection_ = std::make_unique<freehold::SqliteConnection>(
-      freehold::SqliteConnection::Options{.file = file});
+      freehold::SqliteConnection::Options{.file = file, .secure_delete = true});
   prepare();
   carrier_ = std::thread{[this, file] { carry(file); }};
 }
