@@ -144,7 +144,8 @@ TEST_F(SetAsideTest, more_keys_in_a_minute_than_poison_explains_stop_the_consume
   EXPECT_EQ(aside().size(), 10U);
   // A better release goes on with what follows; what was set aside waits for its next try.
   start_keeper();
-  keep_counting();
+  options.owner = "3";
+  keep_counting(options);
   ASSERT_TRUE(comes_true([&] { return kept_count() == 5; }));
 }
 
