@@ -4,7 +4,8 @@
 #   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds] [WHOLE])
 #   freehold_benchmark(PATH DEPENDS room …)   of PATH.cc; by the target `benchmarks` of a release
 #
-# WHOLE: its cases share what is dear to make, so they run in one process, as one test.
+# WHOLE: its cases share what is dear to make, so they run in one process, as one test. What has
+# the longest TIMEOUT is begun first, so that no long test is left over for one core.
 #
 # A room is one static library; it can use only the rooms that it names, so the dependency rules of
 # docs/architecture.md hold at link time as well as in tools/tidy.
@@ -100,11 +101,12 @@ function(freehold_test name)
     ${test_DEPENDS} ${test_LIBRARIES} GTest::gmock GTest::gtest_main)
   if(test_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+    set_tests_properties(${name} PROPERTIES
+      TIMEOUT ${test_TIMEOUT} COST ${test_TIMEOUT} LABELS "${test_LABELS}")
     return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${test_TIMEOUT} LABELS "${test_LABELS}")
+    PROPERTIES TIMEOUT ${test_TIMEOUT} COST ${test_TIMEOUT} LABELS "${test_LABELS}")
 endfunction()
 
 # The same test once more, its scratch databases on a PostgreSQL server of its own (testing's
@@ -113,7 +115,7 @@ function(freehold_test_on_postgres name)
   if(FREEHOLD_TESTING)
     add_test(NAME ${name}_on_postgres COMMAND ${name}_test)
     set_tests_properties(${name}_on_postgres PROPERTIES
-      TIMEOUT 300 ENVIRONMENT FREEHOLD_SCRATCH_DATABASE=postgres)
+      TIMEOUT 300 COST 300 ENVIRONMENT FREEHOLD_SCRATCH_DATABASE=postgres)
   endif()
 endfunction()
 
