@@ -5,16 +5,29 @@ import random
 import socket
 
 OF_A_SHOP = 7  # gateway, services, PostgreSQL, second instances
+_claims = []  # open as long as this process lives
 
 
 def first_of_free_ports(count=OF_A_SHOP):
     """The first of `count` neighbouring ports on loopback where nobody listens, below those that
-    the kernel gives to connections."""
+    the kernel gives to connections; no other process that asks is given them."""
     for _ in range(200):
         first = random.randrange(20000, 32000, 8)
-        if all(_is_free(port) for port in range(first, first + count)):
+        if _claim(first) and all(_is_free(port) for port in range(first, first + count)):
             return first
     raise RuntimeError("no free ports between 20000 and 32000")
+
+
+def _claim(first):
+    """Whether these ports are ours: seconds pass before the last of a shop's programs listens."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0freehold-ports-{first}")  # no file: it goes with the process
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def _is_free(port):
