@@ -188,10 +188,17 @@ TEST_F(DatabaseTest, a_stop_ends_every_wait) {
 
 TEST_F(DatabaseTest, a_coroutine_that_is_destroyed_while_its_job_waits_leaves_nothing_dangling) {
   std::optional<Result<std::string>> outcome;
+  std::promise<void> has_been_polled;
+  database_->submit(Urgency::request, Job{[&](SqlTransaction&) -> Result<> {
+                                            has_been_polled.get_future().wait();
+                                            return {};
+                                          },
+                                          [](const Result<>&) {}});
   auto elsewhere = std::make_unique<boost::asio::io_context>();
   boost::asio::co_spawn(*elsewhere, keep(write_note(*database_, 1, "x"), outcome),
                         boost::asio::detached);
   elsewhere->poll();
+  has_been_polled.set_value();
   database_->stop();
   boost::asio::post(context_, boost::asio::use_future).get();  // the outcome is told
   elsewhere.reset();                                           // and never heard
