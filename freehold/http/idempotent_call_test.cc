@@ -5,12 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "freehold/base/errors.h"
 #include "freehold/database/sqlite/temporary_database.h"
+#include "freehold/database/watch.h"
 #include "freehold/http/testing/served_routes.h"
 #include "freehold/http/testing/shifted_clock.h"
 
@@ -41,10 +39,9 @@ class Notes {
   explicit Notes(Database& database) : database_(database) {}
 
   Task<Result<Committed<Placed>>> place(Place in, IdempotentCall call) {
+    auto end_of_wait = goes_on.begin("");
     ++handled;
-    boost::asio::basic_waitable_timer<SteadyClock> timer{co_await boost::asio::this_coro::executor};
-    timer.expires_after(std::chrono::milliseconds{in.wait_ms});
-    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_await end_of_wait.next(deadline_in(std::chrono::milliseconds{in.wait_ms}));
     FREEHOLD_CO_TRY(
         auto committed,
         co_await call.write(database_, [in](SqlTransaction& transaction) -> Result<Reply<Placed>> {
@@ -61,6 +58,7 @@ class Notes {
   }
 
   std::atomic<int> handled = 0;
+  Watches goes_on;  // whoever waits
 
  private:
   Database& database_;
@@ -197,11 +195,12 @@ TEST_F(IdempotentCallTest, many_requests_at_once_have_one_effect_each_key) {
 }
 
 TEST_F(IdempotentCallTest, one_that_waits_too_long_is_told_that_nobody_knows) {
-  std::jthread earlier{[&] { place("key-1", "a", R"(,"wait_ms":200,"refused":false)"); }};
+  std::jthread earlier{[&] { place("key-1", "a", R"(,"wait_ms":10000,"refused":false)"); }};
   EXPECT_TRUE(comes_true([&] { return notes_->handled == 1; }));
-  const RawAnswer second = place("key-1", "a", R"(,"wait_ms":200,"refused":false)", "/notes", "ann",
-                                 "Freehold-Timeout-Ms: 30\r\n");
+  const RawAnswer second = place("key-1", "a", R"(,"wait_ms":10000,"refused":false)", "/notes",
+                                 "ann", "Freehold-Timeout-Ms: 30\r\n");
   EXPECT_EQ(second.status, 504);
+  notes_->goes_on.changed("");
 }
 
 TEST_F(IdempotentCallTest, what_was_refused_is_decided_anew) {

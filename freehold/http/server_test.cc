@@ -17,6 +17,7 @@
 #include "freehold/base/errors.h"
 #include "freehold/base/random.h"
 #include "freehold/base/record.h"
+#include "freehold/database/watch.h"
 #include "freehold/http/testing/served_routes.h"
 
 namespace freehold::http {
@@ -58,6 +59,17 @@ Task<Result<None>> wait_for(Delay in, Call) {
   co_return None{};
 }
 
+// Is under way from when it is counted until the test has it end.
+std::atomic<int> held = 0;
+Watches ends;
+
+Task<Result<None>> hold(None, Call) {
+  auto end = ends.begin("");
+  ++held;
+  co_await end.next(deadline_in(10s));
+  co_return None{};
+}
+
 Task<Result<Response>> name_thread(None, Call) {
   std::ostringstream name;
   name << std::this_thread::get_id();
@@ -77,6 +89,7 @@ class ServerTest : public testing::Test {
     served_.routes().post<"/echo">(echo).open();
     served_.routes().get<"/repeat">(repeat).open();
     served_.routes().get<"/wait/{milliseconds}">(wait_for).open();
+    served_.routes().get<"/hold">(hold).open();
     served_.routes().get<"/thread">(name_thread).open();
     served_.routes().get<"/fail">(fail).open();
     served_.start();
@@ -324,12 +337,14 @@ TEST(Server, a_route_without_an_access_rule_refuses_the_start_by_name) {
 }
 
 TEST_F(ServerTest, a_stop_lets_running_requests_finish_and_closes_idle_connections) {
+  held = 0;
   RawClient idle{served_.port()}, running{served_.port()};
   EXPECT_EQ(idle.ask(request("GET", "/hello")).status, 200);
-  running.send(request("GET", "/wait/100"));
-  EXPECT_TRUE(comes_true([&] { return served_.server().connections() == 2; }));
+  running.send(request("GET", "/hold"));
+  EXPECT_TRUE(comes_true([] { return held == 1; }));
   std::jthread stopping{[&] { served_.stop(10s); }};
   EXPECT_TRUE(idle.is_closed());
+  ends.changed("");
   const RawAnswer answer = running.answer();
   EXPECT_EQ(answer.status, 204);
   EXPECT_EQ(answer.header("Connection"), "close");
