@@ -186,8 +186,6 @@ class CrashTest : public testing::TestWithParam<sql::Dialect> {
   // Runs the service there to its end, or to its death at `crash_at`. Whether it died.
   bool run(const Place& place, const std::string& kind, const std::string& crash_at) {
     std::vector<std::string> environment{"FREEHOLD_CRASH_AT=" + crash_at};
-    if (const char* const options = std::getenv("TSAN_OPTIONS"))  // with what it may pass over
-      environment.push_back("TSAN_OPTIONS=" + std::string{options});
     if (crash_at == "census") environment.push_back("FREEHOLD_SEEN=" + seen(kind).string());
     std::vector<char*> variables;
     for (std::string& each : environment) variables.push_back(each.data());

@@ -27,19 +27,9 @@ using namespace std::chrono_literals;
 using testing::HasSubstr, testing::Le, testing::Lt;
 using testing::MatchesRegex;
 
-// What tools/tsan.suppressions says of Asio's counted executors is known by the names of functions,
-// and a process that has confined itself cannot start the program that finds them.
-void skip_under_thread_sanitizer() {
-#if __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "a confined process cannot look names up, so nothing can be suppressed in it";
-#endif
-}
-
 class ServiceOnServerTest : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
-
-  void SetUp() override { skip_under_thread_sanitizer(); }
 
   ServiceOnServerTest() : database_(server().create_database()) {
     static const bool roles_are_made = [] {
@@ -220,8 +210,6 @@ class DesksOnServerTest : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
-  void SetUp() override { skip_under_thread_sanitizer(); }
-
   DesksOnServerTest() : database_(server().create_database()) {
     const std::string bell = directory_.path() / "bell";
     bell_ = std::make_unique<Program>(Words{"--data=" + bell, "--port=0"},
@@ -298,7 +286,7 @@ TEST_F(DesksOnServerTest, an_owner_that_is_killed_is_replaced_within_5_s) {
   }
 }
 
-// Well before the lease of one that is killed would have ended.
+// Of the lease of one that is killed two seconds are left at the least.
 TEST_F(DesksOnServerTest, an_owner_that_stops_is_replaced_at_once) {
   for (int round = 0; round < 3; ++round) {
     const std::size_t stopped = owner();
@@ -307,7 +295,7 @@ TEST_F(DesksOnServerTest, an_owner_that_stops_is_replaced_at_once) {
     const auto start = SteadyClock::now();
     ring(1);
     ASSERT_TRUE(all_is_heard());
-    EXPECT_THAT(SteadyClock::now() - start, Lt(1s));
+    EXPECT_THAT(SteadyClock::now() - start, Lt(2s));
     desks_[stopped] = start_desk();
   }
   expect_each_heard_once();
