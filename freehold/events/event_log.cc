@@ -52,16 +52,23 @@ EventLog::State::State(Database& database, std::string service,
       options_(std::move(options)),
       stop_asked_(executor_),
       stopped_(executor_) {
-  const Result<> read = database_.read_now([this](SqlTransaction& transaction) {
-    Books& books = transaction.books();
-    log_ = books.log();
-    for (std::uint32_t partition = 0; partition < log_.partitions; ++partition) {
-      const Head head = books.head(partition);
-      tails_.emplace_back(head.last, options_.tail_bytes_max);
-      lows_.push_back(head.low);
-      elsewhere_.push_back({.hints = 0, .position = head.last.position});
-    }
-  });
+  const auto look = [this] {
+    tails_.clear(), lows_.clear(), elsewhere_.clear();  // of a try before
+    return database_.read_now([this](SqlTransaction& transaction) {
+      Books& books = transaction.books();
+      log_ = books.log();
+      for (std::uint32_t partition = 0; partition < log_.partitions; ++partition) {
+        const Head head = books.head(partition);
+        tails_.emplace_back(head.last, options_.tail_bytes_max);
+        lows_.push_back(head.low);
+        elsewhere_.push_back({.hints = 0, .position = head.last.position});
+      }
+    });
+  };
+  Result<> read = look();
+  // Where a whole machine starts at once this may take longer than a read may.
+  for (int again = 0; again < 5 && !read && read.error().is(errors::read_too_long); ++again)
+    read = look();
   if (!read) throw std::runtime_error("the log cannot be read: " + read.error().text());
   waiting_.resize(log_.partitions);
 }

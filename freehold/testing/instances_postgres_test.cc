@@ -82,6 +82,22 @@ TEST_F(Instances, who_waits_for_the_log_of_one_is_woken_by_the_commit_of_another
   }
 }
 
+// A read may take a second.
+TEST_F(Instances, a_log_that_cannot_be_read_at_once_is_waited_for_at_the_start) {
+  PostgresInstance here{url(), 1};
+  const auto held = std::async(std::launch::async, [this] {
+    return ScratchCluster::shared().run(name(),
+                                        "begin; lock table freehold_head in access exclusive mode; "
+                                        "select pg_sleep(2.5); commit");
+  });
+  while (ScratchCluster::shared().run(
+             name(),
+             "select count(*) from pg_locks where mode = 'AccessExclusiveLock' "
+             "and relation = 'freehold_head'::regclass") != "1") {
+  }
+  EXPECT_NO_THROW((EventLog{*here, "order", here.executor()}));
+}
+
 TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
   PostgresInstance one{url(), 1}, two{url(), 1};
   const auto in_books = [](PostgresInstance& instance, const auto& use) {
