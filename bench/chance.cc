@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "freehold/base/assert.h"
 
@@ -13,17 +14,32 @@ double draw_share(freehold::Random& random) {
   return std::ldexp(static_cast<double>(random.bits() >> (64 - mantissa_bits)), -mantissa_bits);
 }
 
-Weighted::Weighted(std::span<const double> weights) {
-  up_to_.reserve(weights.size());
-  double sum = 0;
-  for (const double weight : weights) up_to_.push_back(sum += weight);
+Weighted::Weighted(std::span<const double> weights) : columns_(weights.size()) {
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   FREEHOLD_ASSERT(sum > 0, "something must be possible");
-  for (double& share : up_to_) share /= sum;
+  std::vector<std::size_t> small;
+  std::vector<std::size_t> large;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    columns_[i] = {weights[i] / sum * static_cast<double>(weights.size()), i};
+    (columns_[i].own < 1 ? small : large).push_back(i);
+  }
+  while (!small.empty() && !large.empty()) {
+    const std::size_t giver = large.back();
+    columns_[small.back()].other = giver;
+    columns_[giver].own -= 1 - columns_[small.back()].own;
+    small.pop_back();
+    if (columns_[giver].own >= 1) continue;
+    small.push_back(giver);
+    large.pop_back();
+  }
+  // The sum of all never changes, so what is left differs from 1 by rounding only: it needs none.
 }
 
 std::size_t Weighted::draw(freehold::Random& random) const {
-  const auto found = std::ranges::upper_bound(up_to_, draw_share(random));
-  return std::min(static_cast<std::size_t>(found - up_to_.begin()), up_to_.size() - 1);
+  const double at = draw_share(random) * static_cast<double>(columns_.size());
+  const auto index = std::min(static_cast<std::size_t>(at), columns_.size() - 1);
+  const Column& column = columns_[index];
+  return at - static_cast<double>(index) < column.own ? index : column.other;
 }
 
 std::vector<double> zipf_weights(std::size_t size, double exponent) {

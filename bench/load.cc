@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/load.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <thread>
 
 #include "bench/histogram.h"
+#include "bench/http/connections.h"
 #include "bench/shopper.h"
-#include "freehold/base/assert.h"
 #include "freehold/base/clock.h"
 #include "freehold/base/errors.h"
 
 namespace bench {
 
-using freehold::Deadline, freehold::Result, freehold::SteadyClock, freehold::Task;
-namespace http = freehold::http;
+using freehold::Deadline, freehold::Result, freehold::SteadyClock;
 
 namespace {
 
 constexpr std::size_t connections_of_open_loop_max = 2048;
+constexpr std::chrono::seconds answered_within{20};
 constexpr std::uint64_t shuffle_seed = 1;
 
 struct Counted {
@@ -60,100 +56,122 @@ class Worker {
       : common_(common),
         index_(index),
         random_(freehold::Random::current().bits()),
-        transport_(http::network_transport(io_.get_executor(), {.connections_max = connections()})),
-        shopper_(common.plan, common.products, common.popularity, random_, *transport_),
+        connections_({.of_an_address_max = connections_max(), .answered_within = answered_within},
+                     [this](std::size_t number, const Shopper::Answered& answer, Deadline now) {
+                       go_on(number, answer, now);
+                     }),
+        shopper_(common.plan, common.products, common.popularity, random_, connections_),
         counted_(common.plan.mix.size()) {}
 
+  Result<> find_services() { return shopper_.find_services(); }
   void run();
 
   std::vector<Counted>& counted() { return counted_; }
-  const std::vector<std::string>& made() const { return made_; }
+  const std::string& made() const { return made_; }
   std::int64_t unanswered() const { return unanswered_; }
   std::int64_t placed() const { return placed_; }
 
  private:
+  struct UnderWay {
+    Errand errand;
+    std::size_t kind = 0;  // index into plan.mix
+    Deadline intended{};
+  };
+
   bool is_open() const { return common_.plan.per_second > 0; }
   std::size_t threads() const { return static_cast<std::size_t>(common_.plan.threads); }
-  std::size_t connections() const {
+  std::size_t connections_max() const {
     return is_open() ? connections_of_open_loop_max
                      : static_cast<std::size_t>(common_.plan.clients);
   }
 
-  Task<> one_after_the_other(std::size_t client);
-  Task<> at_their_times();
-  Task<> act(std::size_t client, Deadline intended);
-  void count(std::size_t kind, Deadline intended, const Outcome& outcome);
-  void spawn(Task<> task);
+  void one_after_the_other();
+  void at_their_times();
+  void act_if_there_is_time(std::size_t client, Deadline now);
+  void act(std::size_t client, Deadline intended, Deadline now);
+  void go_on(std::size_t number, const Shopper::Answered& answer, Deadline now);
+  void count(std::size_t kind, Deadline intended, Deadline now, const Outcome& outcome);
 
   Common& common_;
   const std::size_t index_;
   freehold::SeededRandom random_;
-  boost::asio::io_context io_{1};
-  const std::unique_ptr<http::Transport> transport_;
+  Connections connections_;
   Shopper shopper_;
+  std::vector<UnderWay> under_way_;  // a request is known by its index
+  std::vector<std::size_t> unused_;  // of these
   std::vector<Counted> counted_;
-  std::vector<std::string> made_;
+  std::string made_;  // ids, one a line
   std::int64_t unanswered_ = 0;
   std::int64_t placed_ = 0;
 };
 
-void Worker::spawn(Task<> task) {
-  boost::asio::co_spawn(io_, std::move(task), [](const std::exception_ptr& fault) {
-    FREEHOLD_ASSERT(!fault, "a client of the load failed");
-  });
-}
-
 void Worker::run() {
-  if (is_open()) {
-    spawn(at_their_times());
-  } else {
-    const auto clients = static_cast<std::size_t>(common_.plan.clients);
-    for (std::size_t client = index_; client < clients; client += threads())
-      spawn(one_after_the_other(client));
-  }
-  io_.run();
+  if (is_open())
+    at_their_times();
+  else
+    one_after_the_other();
+  while (!connections_.is_idle()) connections_.wait(Deadline::max());
 }
 
-Task<> Worker::one_after_the_other(std::size_t client) {
-  while (true) {
-    const Deadline now = SteadyClock::now();
-    if (now >= common_.until) co_return;
-    if (common_.plan.requests_max > 0 &&
-        common_.number.load() >= static_cast<std::size_t>(common_.plan.requests_max))
-      co_return;
-    co_await act(client, now);
-  }
+void Worker::one_after_the_other() {
+  const auto clients = static_cast<std::size_t>(common_.plan.clients);
+  for (std::size_t client = index_; client < clients; client += threads())
+    act_if_there_is_time(client, SteadyClock::now());
 }
 
-Task<> Worker::at_their_times() {
+void Worker::act_if_there_is_time(std::size_t client, Deadline now) {
+  const auto requests_max = static_cast<std::size_t>(common_.plan.requests_max);
+  if (now >= common_.until || (requests_max > 0 && common_.number.load() >= requests_max)) return;
+  act(client, now, now);
+}
+
+void Worker::at_their_times() {
+  ::prctl(PR_SET_TIMERSLACK, 1UL);  // ns; else each would come up to 50 us after its time
   Schedule schedule{common_.plan.arrivals, common_.plan.per_second / common_.plan.threads};
-  boost::asio::basic_waitable_timer<SteadyClock> timer{io_};
   for (std::size_t client = index_;; client += threads()) {
     const Deadline next = common_.begin + schedule.next(random_);
-    if (next >= common_.until) co_return;
-    if (SteadyClock::now() < next) {
-      timer.expires_at(next);
-      co_await timer.async_wait(boost::asio::use_awaitable);
-    }
-    spawn(act(client, next));
+    if (next >= common_.until) return;
+    Deadline now{};
+    do {
+      connections_.wait(next);  // also when it is late: answers come meanwhile
+      now = SteadyClock::now();
+    } while (now < next);
+    act(client, next, now);
   }
 }
 
-Task<> Worker::act(std::size_t client, Deadline intended) {
-  const std::size_t number = common_.number++;
+void Worker::act(std::size_t client, Deadline intended, Deadline now) {
+  if (unused_.empty()) {
+    unused_.push_back(under_way_.size());
+    under_way_.emplace_back();
+  }
+  const std::size_t number = unused_.back();
+  unused_.pop_back();
   const std::size_t kind = common_.plan.mix.size() == 1 ? 0 : common_.actions.draw(random_);
-  const Outcome outcome = co_await shopper_.act(common_.plan.mix[kind].action, client, number);
-  if (!outcome.made.empty()) {
-    made_.push_back(outcome.made);
-    placed_ += common_.plan.mix[kind].action == Action::order ? 1 : 0;
-  }
-  if (outcome.end == Outcome::End::unanswered) ++unanswered_;
-  count(kind, intended, outcome);
+  under_way_[number] = {.errand = {.action = common_.plan.mix[kind].action,
+                                   .client = client,
+                                   .number = common_.number++},
+                        .kind = kind,
+                        .intended = intended};
+  shopper_.begin(under_way_[number].errand, number, now);
 }
 
-void Worker::count(std::size_t kind, Deadline intended, const Outcome& outcome) {
+void Worker::go_on(std::size_t number, const Shopper::Answered& answer, Deadline now) {
+  UnderWay& acted = under_way_[number];
+  const auto outcome = shopper_.go_on(acted.errand, answer, number, now);
+  if (!outcome) return;
+  if (!outcome->made.empty()) {
+    made_.append(outcome->made).append("\n");
+    placed_ += acted.errand.action == Action::order ? 1 : 0;
+  }
+  if (outcome->end == Outcome::End::unanswered) ++unanswered_;
+  count(acted.kind, acted.intended, now, *outcome);
+  unused_.push_back(number);
+  if (!is_open()) act_if_there_is_time(acted.errand.client, now);
+}
+
+void Worker::count(std::size_t kind, Deadline intended, Deadline now, const Outcome& outcome) {
   using End = Outcome::End;
-  const Deadline now = SteadyClock::now();
   const Deadline counts_at = is_open() ? intended : now;
   if (counts_at < common_.from || counts_at >= common_.until) return;
   Tally& tally = counted_[kind].tally;
@@ -237,8 +255,7 @@ Report report_of(const Plan& plan, std::span<const std::unique_ptr<Worker>> work
 void note_made(const Plan& plan, std::span<const std::unique_ptr<Worker>> workers) {
   if (plan.made_file.empty()) return;
   std::ofstream file{plan.made_file, std::ios::app};
-  for (const auto& worker : workers)
-    for (const std::string& id : worker->made()) file << id << '\n';
+  for (const auto& worker : workers) file << worker->made();
 }
 
 }  // namespace
@@ -256,7 +273,10 @@ Result<Report> run(const Plan& plan) {
   const auto count = static_cast<std::size_t>(plan.threads);
   std::vector<std::unique_ptr<Worker>> workers;
   workers.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) workers.push_back(std::make_unique<Worker>(common, i));
+  for (std::size_t i = 0; i < count; ++i) {
+    workers.push_back(std::make_unique<Worker>(common, i));
+    FREEHOLD_TRY(workers.back()->find_services());
+  }
   common.begin = SteadyClock::now();
   common.from = common.begin + std::chrono::milliseconds{plan.warm_up_ms};
   common.until = common.from + std::chrono::milliseconds{plan.counted_ms};

@@ -13,6 +13,7 @@
 #include "freehold/base/clock.h"
 #include "freehold/http/routes.h"
 #include "freehold/http/server.h"
+#include "freehold/http/testing/scripted_server.h"
 
 namespace bench {
 namespace {
@@ -137,8 +138,65 @@ TEST(Load, what_is_refused_or_not_answered_is_no_success) {
   EXPECT_EQ(report->unanswered, 1);
 }
 
-TEST(Load, a_plan_without_actions_is_refused) {
+Plan orders_from(const http::ScriptedServer& server) {
+  return {.order_address = server.address(),
+          .customers = {"token"},
+          .mix = {{Action::order, 1}},
+          .requests_max = 1};
+}
+
+std::string created(std::string_view body) {
+  return ("HTTP/1.1 201 Created\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n")
+      .append(body);
+}
+
+TEST(Load, an_order_is_counted_by_the_state_that_its_answer_names) {
+  http::ScriptedServer confirmed{{created(R"({"id":"o1","status":"confirmed"})")}};
+  http::ScriptedServer rejected{{created(R"({"id":"o2","status":"rejected"})")}};
+  auto report = run(orders_from(confirmed));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->placed, 1);
+  EXPECT_EQ(report->tallies.front().confirmed, 1);
+  report = run(orders_from(rejected));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->placed, 1);
+  EXPECT_EQ(report->tallies.front().confirmed, 0);
+  EXPECT_EQ(report->tallies.front().rejected, 1);
+}
+
+TEST(Load, an_answer_that_no_order_was_ever_given_is_no_success) {
+  http::ScriptedServer without_id{{created("{}")}};
+  auto report = run(orders_from(without_id));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->placed, 0);
+  EXPECT_EQ(report->unanswered, 0);
+  EXPECT_EQ(report->tallies.front().failed, 1);
+  EXPECT_EQ(report->tallies.front().last_failure, "without an id: 201 {}");
+  http::ScriptedServer no_http{{"no HTTP\r\n\r\n"}};
+  report = run(orders_from(no_http));
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->unanswered, 1);
+  EXPECT_EQ(report->tallies.front().failed, 1);
+  EXPECT_NE(report->tallies.front().last_failure.find("unexpected_answer"), std::string::npos)
+      << report->tallies.front().last_failure;
+}
+
+TEST(Load, a_change_reads_the_product_first) {
+  http::ScriptedServer server{
+      {"HTTP/1.1 200 OK\r\nETag: \"3\"\r\nConnection: close\r\n"
+       "Content-Length: 0\r\n\r\n",
+       "HTTP/1.1 204 No Content\r\n\r\n"}};
+  const auto report = run(
+      {.product_address = server.address(), .mix = {{Action::price_update, 1}}, .requests_max = 1});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->tallies.front().answered, 1);
+  EXPECT_EQ(server.requests(), 2);
+}
+
+TEST(Load, a_plan_without_actions_or_without_an_address_for_them_is_refused) {
   EXPECT_FALSE(run(Plan{}));
+  EXPECT_FALSE(run(Plan{.mix = {{Action::product, 1}}}));
+  EXPECT_FALSE(run(Plan{.product_address = "nowhere", .mix = {{Action::product, 1}}}));
 }
 
 }  // namespace

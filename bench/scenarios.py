@@ -206,11 +206,12 @@ class Scenarios:
             report = self._run([{"action": action}], seconds=seconds, threads=2, made_file="",
                                clients=READ_CLIENTS, empty_address=self._empty.address)
             tally = report["tallies"][action]
+            took_s = seconds + min(0.5, seconds / 2)
             return {"answered_per_s": tally["answered"] / report["counted_s"],
                     **tally["latency"],
+                    "load_share_of_a_core": report["processor_s"] / took_s,  # of its two
                     "service_share_of_a_core": 0.0 if service is None else
-                    (self._shop.processor_s()[service] - before[service]) /
-                    (seconds + min(0.5, seconds / 2))}
+                    (self._shop.processor_s()[service] - before[service]) / took_s}
 
         for action in READS:
             service = "order" if action == "own_orders" else "product"
@@ -220,6 +221,7 @@ class Scenarios:
                 reads.append(rate(action, service))
             empty, figures = median_of(empties), median_of(reads)
             figures["empty_per_s"] = empty["answered_per_s"]
+            figures["empty_load_share_of_a_core"] = empty["load_share_of_a_core"]
             figures["empty_ratio"] = _by(figures["answered_per_s"], empty["answered_per_s"])
             found[f"read_{action}"] = figures
         self._check()

@@ -6,18 +6,15 @@
 #include <charconv>
 #include <utility>
 
-#include "freehold/base/clock.h"
+#include "freehold/base/errors.h"
 
 namespace bench {
 
-using freehold::Task;
-namespace http = freehold::http;
+using freehold::Deadline, freehold::Error, freehold::Result;
 
 namespace {
 
-constexpr std::chrono::seconds answered_within{20};
 constexpr std::size_t placed_kept = 64;  // orders of each customer whose status may be asked for
-constexpr std::string_view prefer_settled = "wait=15";
 constexpr std::int64_t price_max_minor = 10'000;
 
 constexpr std::array<std::string_view, 32> kinds{
@@ -31,37 +28,46 @@ constexpr std::array<std::string_view, 32> things{
     "quilt",  "ruler",  "saddle", "teapot", "urn",    "vase",   "wallet", "yarn",
     "apron",  "bucket", "cradle", "dagger", "eyelet", "fender", "garter", "hinge"};
 
-std::string bearer(std::string_view token) {
-  return std::string{"Bearer "}.append(token);
+void add(std::string& text, std::initializer_list<std::string_view> pieces) {
+  for (const std::string_view piece : pieces) text += piece;
 }
 
-http::Headers with_body(std::string_view token) {
-  http::Headers headers{{"Content-Type", "application/json"}};
-  if (!token.empty()) headers.add("Authorization", bearer(token));
-  return headers;
+void add_number(std::string& text, std::size_t number) {
+  std::array<char, 20> digits;
+  text.append(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
 }
 
-// The text of the first member of that name; empty: it has none.
-std::string_view member(std::string_view json, std::string_view name) {
-  const std::string opening = '"' + std::string{name} + "\":\"";
+void add_price(std::string& text, std::size_t number) {
+  text += R"("price":{"amount_minor":)";
+  add_number(text, 100 + number % price_max_minor);
+  text += R"(,"currency":"EUR"})";
+}
+
+// The text of the first member that begins like this: `"name":"`. Empty: there is none.
+std::string_view member(std::string_view json, std::string_view opening) {
   const std::size_t found = json.find(opening);
   if (found == std::string_view::npos) return {};
   json.remove_prefix(found + opening.size());
   return json.substr(0, json.find('"'));
 }
 
-Outcome outcome_of(freehold::Result<http::Response>&& answer) {
-  if (!answer) return {.end = Outcome::End::unanswered, .said = answer.error().text()};
-  const int status = answer->status;
-  if (status >= 200 && status < 300) return {.end = Outcome::End::answered};
-  const bool refused = (status >= 400 && status < 500) || status == 503;
-  return {.end = refused ? Outcome::End::refused : Outcome::End::failed,
-          .said = std::to_string(status) + " " + answer->body};
+std::string said(const Answer& answer) {
+  return (std::to_string(answer.status) + " ").append(answer.body);
 }
 
-std::string price_text(std::size_t number) {
-  return R"("price":{"amount_minor":)" + std::to_string(100 + number % price_max_minor) +
-         R"(,"currency":"EUR"})";
+Outcome outcome_of(const Shopper::Answered& answered) {
+  if (!answered) return {.end = Outcome::End::unanswered, .said = answered.error().text()};
+  const Answer& answer = *answered;
+  if (answer.status >= 200 && answer.status < 300) return {.end = Outcome::End::answered};
+  const bool refused = (answer.status >= 400 && answer.status < 500) || answer.status == 503;
+  return {.end = refused ? Outcome::End::refused : Outcome::End::failed, .said = said(answer)};
+}
+
+// Of something new, which has an id.
+Outcome made(const Answer& answer) {
+  const std::string_view id = member(answer.body, R"("id":")");
+  if (id.empty()) return {.end = Outcome::End::failed, .said = "without an id: " + said(answer)};
+  return {.end = Outcome::End::answered, .made = id};
 }
 
 }  // namespace
@@ -72,175 +78,239 @@ std::string product_name(std::size_t number) {
 }
 
 Shopper::Shopper(const Plan& plan, const std::vector<std::string>& products,
-                 const Weighted& popularity, freehold::Random& random, http::Transport& transport)
+                 const Weighted& popularity, freehold::Random& random, Connections& connections)
     : plan_(plan),
       products_(products),
       popularity_(popularity),
       random_(random),
-      transport_(transport),
+      connections_(connections),
       placed_(std::max<std::size_t>(plan.customers.size(), 1)),
       next_placed_(placed_.size()) {}
 
-Task<Outcome> Shopper::act(Action action, std::size_t client, std::size_t number) {
+Result<> Shopper::find_services() {
+  FREEHOLD_TRY(find(product_, plan_.product_address));
+  FREEHOLD_TRY(find(order_, plan_.order_address));
+  FREEHOLD_TRY(find(user_, plan_.user_address));
+  FREEHOLD_TRY(find(empty_, plan_.empty_address));
+  for (const Share& share : plan_.mix)
+    if (service_of(share.action).empty())
+      return Error{freehold::errors::malformed, "nobody to ask has an address"};
+  return {};
+}
+
+Shopper::Service& Shopper::service_of(Action action) {
   switch (action) {
     case Action::order:
-      return place_order(client);
     case Action::order_status:
-      return order_status(client);
     case Action::own_orders:
-      return get(plan_.order_address, "/api/orders?limit=20", token_of(client));
+      return order_;
     case Action::product:
-      return get(plan_.product_address, "/api/products/" + a_product(), {});
     case Action::product_page:
-      return get(plan_.product_address, "/api/products?limit=20&after=" + a_product(), {});
+    case Action::search:
+    case Action::price_update:
+    case Action::product_replacement:
+    case Action::new_product:
+      return product_;
+    case Action::log_in:
+      return user_;
+    case Action::empty:
+      return empty_;
+  }
+  return empty_;
+}
+
+Result<> Shopper::find(Service& service, std::string_view addresses) {
+  while (!addresses.empty()) {
+    const std::string_view host = addresses.substr(0, addresses.find(','));
+    FREEHOLD_TRY(const std::size_t address, connections_.add(host));
+    service.push_back({address, std::string{host}});
+    addresses.remove_prefix(std::min(host.size() + 1, addresses.size()));
+  }
+  return {};
+}
+
+void Shopper::begin(Errand& errand, std::size_t request, Deadline now) {
+  choose_instance(errand.action);
+  switch (errand.action) {
+    case Action::order:
+      place_order(errand.client);
+      break;
+    case Action::order_status:
+      order_status(errand.client);
+      break;
+    case Action::own_orders:
+      get({"/api/orders?limit=20"}, token_of(errand.client));
+      break;
+    case Action::product:
+      get({"/api/products/", products_[a_product()]});
+      break;
+    case Action::product_page:
+      get({"/api/products?limit=20&after=", products_[a_product()]});
+      break;
     case Action::search: {
       const std::string_view kind = kinds[random_.below(kinds.size())];
       const std::string_view thing = things[random_.below(things.size())];
-      return get(
-          plan_.product_address,
-          std::string{"/api/products?limit=20&search="}.append(kind).append("%20").append(thing),
-          {});
+      get({"/api/products?limit=20&search=", kind, "%20", thing});
+      break;
     }
     case Action::price_update:
-      return change_product(false);
     case Action::product_replacement:
-      return change_product(true);
+      errand.product = a_product();
+      get({"/api/products/", products_[errand.product]});
+      break;
     case Action::log_in:
-      return log_in(number);
+      log_in(errand.number);
+      break;
     case Action::new_product:
-      return make_product(number);
+      make_product(errand.number);
+      break;
     case Action::empty:
-      return get(plan_.empty_address, plan_.empty_target, {});
+      get({plan_.empty_target});
+      break;
   }
-  return log_in(number);
+  connections_.ask(instance_->address, request_, request, now);
 }
 
-const std::string& Shopper::a_product() {
-  return products_[plan_.one_product ? 0 : popularity_.draw(random_)];
+std::optional<Outcome> Shopper::go_on(Errand& errand, const Answered& answered, std::size_t request,
+                                      Deadline now) {
+  Outcome outcome = outcome_of(answered);
+  if (outcome.end != Outcome::End::answered) return outcome;
+  const Answer& answer = *answered;
+  switch (errand.action) {
+    case Action::order:
+      return placed(errand, answer);
+    case Action::new_product:
+      return made(answer);
+    case Action::price_update:
+    case Action::product_replacement:
+      if (std::exchange(errand.has_seen_product, true)) return outcome;
+      if (answer.etag.empty())
+        return Outcome{.end = Outcome::End::failed, .said = "without an ETag: " + said(answer)};
+      choose_instance(errand.action);
+      change_product(errand, answer.etag);
+      connections_.ask(instance_->address, request_, request, now);
+      return std::nullopt;
+    default:
+      return outcome;
+  }
+}
+
+std::size_t Shopper::a_product() {
+  return plan_.one_product ? 0 : popularity_.draw(random_);
 }
 
 const std::string& Shopper::token_of(std::size_t client) const {
   return plan_.customers[client % plan_.customers.size()];
 }
 
-std::string Shopper::a_key() {
+std::array<char, 32> Shopper::a_key() {
   std::array<char, 32> text{};
   text.fill('0');
   std::to_chars(text.data(), text.data() + 16, random_.bits(), 16);
   std::to_chars(text.data() + 16, text.data() + 32, random_.bits(), 16);
-  return {text.data(), text.size()};
+  return text;
 }
 
-std::string Shopper::order_text() {
+void Shopper::choose_instance(Action action) {
+  const Service& service = service_of(action);
+  instance_ = &service[asked_++ % service.size()];
+}
+
+void Shopper::begin_head(std::string_view method, Pieces target) {
+  request_.assign(method).append(" ");
+  add(request_, target);
+  add(request_, {" HTTP/1.1\r\nHost: ", instance_->host, "\r\n"});
+}
+
+void Shopper::get(Pieces target, std::string_view token) {
+  begin_head("GET", target);
+  if (!token.empty()) add(request_, {"Authorization: Bearer ", token, "\r\n"});
+  request_ += "\r\n";
+}
+
+// `headers` have their line ends.
+void Shopper::with_body(std::string_view method, Pieces target, std::string_view token,
+                        Pieces headers) {
+  begin_head(method, target);
+  request_ += "Content-Type: application/json\r\n";
+  if (!token.empty()) add(request_, {"Authorization: Bearer ", token, "\r\n"});
+  add(request_, headers);
+  request_ += "Content-Length: ";
+  add_number(request_, body_.size());
+  add(request_, {"\r\n\r\n", body_});
+}
+
+void Shopper::place_order(std::size_t client) {
   const auto spread = static_cast<std::uint64_t>(plan_.lines_max - plan_.lines_min);
   const std::uint64_t lines =
       static_cast<std::uint64_t>(plan_.lines_min) + (spread > 0 ? random_.below(spread + 1) : 0);
-  std::string text = R"({"lines":[)";
-  for (std::uint64_t i = 0; i < lines; ++i) {
-    if (i > 0) text += ',';
-    text.append(R"({"product_id":")").append(a_product()).append(R"(","quantity":1})");
-  }
-  return text += R"(],"delivery_address":"1 Long Lane"})";
+  body_ = R"({"lines":[)";
+  for (std::uint64_t i = 0; i < lines; ++i)
+    add(body_,
+        {i > 0 ? "," : "", R"({"product_id":")", products_[a_product()], R"(","quantity":1})"});
+  body_ += R"(],"delivery_address":"1 Long Lane"})";
+  const auto key = a_key();
+  with_body("POST", {"/api/orders"}, token_of(client),
+            {"Prefer: wait=15\r\nIdempotency-Key: ", {key.data(), key.size()}, "\r\n"});
 }
 
-Task<Shopper::Answer> Shopper::ask(std::string addresses, Request request) {
-  co_return co_await transport_.exchange(next_of(addresses), std::move(request),
-                                         freehold::deadline_in(answered_within));
-}
-
-std::string Shopper::next_of(std::string_view addresses) {
-  const auto more = static_cast<std::size_t>(std::ranges::count(addresses, ','));
-  for (std::size_t skipped = asked_++ % (more + 1); skipped > 0; --skipped)
-    addresses.remove_prefix(addresses.find(',') + 1);
-  return std::string{addresses.substr(0, addresses.find(','))};
-}
-
-Task<Outcome> Shopper::get(std::string address, std::string target, std::string_view token) {
-  http::Headers headers;
-  if (!token.empty()) headers.add("Authorization", bearer(token));
-  Request request{.target = std::move(target), .headers = std::move(headers)};
-  co_return outcome_of(co_await ask(std::move(address), std::move(request)));
-}
-
-Task<Outcome> Shopper::place_order(std::size_t client) {
-  http::Headers headers = with_body(token_of(client));
-  headers.add("Prefer", prefer_settled);
-  headers.add("Idempotency-Key", a_key());
-  Request request{.method = http::Method::post,
-                  .target = "/api/orders",
-                  .headers = std::move(headers),
-                  .body = order_text()};
-  Answer answer = co_await ask(plan_.order_address, std::move(request));
-  std::string made;
-  auto end = Outcome::End::answered;
-  if (answer) {
-    made = member(answer->body, "id");
-    const std::string_view status = member(answer->body, "status");
-    if (status == "confirmed") end = Outcome::End::confirmed;
-    if (status == "rejected") end = Outcome::End::rejected;
-  }
-  Outcome outcome = outcome_of(std::move(answer));
-  if (outcome.end != Outcome::End::answered) co_return outcome;
-  outcome.end = end;
-  const std::size_t customer = client % placed_.size();
+Outcome Shopper::placed(const Errand& errand, const Answer& answer) {
+  Outcome outcome = made(answer);
+  if (outcome.end != Outcome::End::answered) return outcome;
+  const std::string_view status = member(answer.body, R"("status":")");
+  if (status == "confirmed") outcome.end = Outcome::End::confirmed;
+  if (status == "rejected") outcome.end = Outcome::End::rejected;
+  const std::size_t customer = errand.client % placed_.size();
   auto& ring = placed_[customer];
   if (ring.size() < placed_kept)
-    ring.push_back(made);
+    ring.emplace_back(outcome.made);
   else
-    ring[next_placed_[customer]++ % placed_kept] = made;
-  outcome.made = std::move(made);
-  co_return outcome;
+    ring[next_placed_[customer]++ % placed_kept] = outcome.made;
+  return outcome;
 }
 
 // A thread that has placed no order of this customer yet looks at the customer's newest instead.
-Task<Outcome> Shopper::order_status(std::size_t client) {
+void Shopper::order_status(std::size_t client) {
   const auto& ring = placed_[client % placed_.size()];
-  std::string target = "/api/orders?limit=1";
-  if (!ring.empty()) target = "/api/orders/" + ring[random_.below(ring.size())];
-  co_return co_await get(plan_.order_address, std::move(target), token_of(client));
+  if (ring.empty())
+    get({"/api/orders?limit=1"}, token_of(client));
+  else
+    get({"/api/orders/", ring[random_.below(ring.size())]}, token_of(client));
 }
 
-// Somebody else may change the product between the two requests: then this one is refused (412).
-Task<Outcome> Shopper::change_product(bool whole) {
-  const std::string target = "/api/products/" + a_product();
-  Answer seen = co_await ask(plan_.product_address, {.target = target});
-  const auto tag = seen ? seen->headers.find("ETag") : std::nullopt;
-  if (!tag) co_return outcome_of(std::move(seen));
-  http::Headers headers = with_body(plan_.admin);
-  headers.add("If-Match", *tag);
+// Somebody else may have changed the product since it was read: then this is refused (412).
+void Shopper::change_product(const Errand& errand, std::string_view tag) {
   const std::size_t number = random_.below(price_max_minor);
-  std::string body = "{" + price_text(number);
-  if (whole)
-    body += R"(,"name":")" + product_name(number) + R"(","description":"Replaced by another one.")";
-  Request request{.method = http::Method::patch,
-                  .target = target,
-                  .headers = std::move(headers),
-                  .body = body + "}"};
-  co_return outcome_of(co_await ask(plan_.product_address, std::move(request)));
+  body_ = "{";
+  add_price(body_, number);
+  if (errand.action == Action::product_replacement)
+    add(body_,
+        {R"(,"name":")", product_name(number), R"(","description":"Replaced by another one.")"});
+  body_ += "}";
+  with_body("PATCH", {"/api/products/", products_[errand.product]}, plan_.admin,
+            {"If-Match: ", tag, "\r\n"});
 }
 
-Task<Outcome> Shopper::make_product(std::size_t number) {
-  Request request{.method = http::Method::post,
-                  .target = "/api/products",
-                  .headers = with_body(plan_.admin),
-                  .body = R"({"sku":"BENCH-)" + a_key() + R"(","name":")" + product_name(number) +
-                          R"(","stock":)" + std::to_string(plan_.stock) + "," + price_text(number) +
-                          "}"};
-  Answer answer = co_await ask(plan_.product_address, std::move(request));
-  std::string made{answer ? member(answer->body, "id") : std::string_view{}};
-  Outcome outcome = outcome_of(std::move(answer));
-  if (outcome.end == Outcome::End::answered) outcome.made = std::move(made);
-  co_return outcome;
+void Shopper::make_product(std::size_t number) {
+  const auto key = a_key();
+  body_.clear();
+  add(body_, {R"({"sku":"BENCH-)",
+              {key.data(), key.size()},
+              R"(","name":")",
+              product_name(number),
+              R"(","stock":)"});
+  add_number(body_, static_cast<std::size_t>(plan_.stock));
+  body_ += ",";
+  add_price(body_, number);
+  body_ += "}";
+  with_body("POST", {"/api/products"}, plan_.admin, {});
 }
 
-Task<Outcome> Shopper::log_in(std::size_t number) {
+void Shopper::log_in(std::size_t number) {
   const Account& account = plan_.accounts[number % plan_.accounts.size()];
-  Request request{
-      .method = http::Method::post,
-      .target = "/api/sessions",
-      .headers = with_body({}),
-      .body = R"({"email":")" + account.email + R"(","password":")" + account.password + R"("})"};
-  co_return outcome_of(co_await ask(plan_.user_address, std::move(request)));
+  body_.clear();
+  add(body_, {R"({"email":")", account.email, R"(","password":")", account.password, R"("})"});
+  with_body("POST", {"/api/sessions"}, {}, {});
 }
 
 }  // namespace bench
