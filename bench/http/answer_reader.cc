@@ -9,7 +9,7 @@
 
 namespace bench {
 
-using boost::beast::error_code;
+using ErrorCode = boost::beast::error_code;
 using freehold::Error, freehold::Result;
 
 namespace {
@@ -23,16 +23,17 @@ AnswerReader::Parser::Parser(AnswerReader& reader) : reader_(reader) {
   eager(true);
 }
 
-void AnswerReader::Parser::on_response_impl(int status, View, int, error_code&) {
+void AnswerReader::Parser::on_response_impl(int status, View, int, ErrorCode&) {
   reader_.answer_ = {.status = status, .etag = {}, .body = {}};
 }
 
 void AnswerReader::Parser::on_field_impl(boost::beast::http::field field, View, View value,
-                                         error_code&) {
-  if (field == boost::beast::http::field::etag) reader_.answer_.etag = {value.data(), value.size()};
+                                         ErrorCode&) {
+  if (field != boost::beast::http::field::etag) return;
+  reader_.answer_.etag = reader_.etag_.assign(value.data(), value.size());
 }
 
-std::size_t AnswerReader::Parser::on_body_impl(View piece, error_code&) {
+std::size_t AnswerReader::Parser::on_body_impl(View piece, ErrorCode&) {
   std::string_view& body = reader_.answer_.body;
   if (body.empty()) {
     body = {piece.data(), piece.size()};
@@ -44,7 +45,7 @@ std::size_t AnswerReader::Parser::on_body_impl(View piece, error_code&) {
 }
 
 std::size_t AnswerReader::Parser::on_chunk_body_impl(std::uint64_t, View piece,
-                                                     error_code& failure) {
+                                                     ErrorCode& failure) {
   return on_body_impl(piece, failure);
 }
 
@@ -56,7 +57,7 @@ Result<> AnswerReader::take(std::string_view arrived) {
   if (!parser_->got_some()) rest_.clear();
   if (!rest_.empty()) arrived = rest_.append(arrived);
   while (!arrived.empty() && !is_whole()) {
-    error_code failure;
+    ErrorCode failure;
     arrived.remove_prefix(parser_->put({arrived.data(), arrived.size()}, failure));
     if (failure == boost::beast::http::error::need_more) break;
     if (failure) return Error{freehold::errors::unexpected_answer, failure.message()};
@@ -70,9 +71,8 @@ Result<> AnswerReader::take(std::string_view arrived) {
   return {};
 }
 
-// Takes the texts out of what has arrived, which will not be there any more.
+// Takes the body out of what has arrived, which will not be there any more.
 void AnswerReader::keep() {
-  if (answer_.etag.data() != etag_.data()) answer_.etag = etag_ = answer_.etag;
   if (answer_.body.data() != body_.data()) answer_.body = body_ = answer_.body;
 }
 
@@ -80,7 +80,7 @@ Result<> AnswerReader::take_end() {
   const Error lost{freehold::errors::connection_lost,
                    parser_->got_some() ? "half an answer" : "no answer"};
   if (!parser_->got_some()) return lost;
-  error_code failure;
+  ErrorCode failure;
   parser_->put_eof(failure);
   if (failure) return lost;
   return {};

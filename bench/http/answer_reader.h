@@ -3,6 +3,8 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/optional/optional.hpp>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,9 +21,13 @@ struct Answer {
 };
 
 // Reads the answers that come over one connection, one after the other, in whatever pieces they
-// arrive (RFC 9112, by Beast's parser). An answer that arrives in one piece is not copied.
+// arrive (RFC 9112, by Beast's parser). A body that arrives in one piece is not copied.
 class AnswerReader {
  public:
+  AnswerReader() = default;
+  AnswerReader(const AnswerReader&) = delete;
+  AnswerReader& operator=(const AnswerReader&) = delete;
+
   // Forgets the answer before. What `answer()` has returned stays as it is until the next `take`.
   void begin();
 
@@ -47,17 +53,17 @@ class AnswerReader {
 
    private:
     using View = boost::beast::string_view;
-    using error_code = boost::beast::error_code;
+    using ErrorCode = boost::beast::error_code;
 
-    void on_request_impl(boost::beast::http::verb, View, View, int, error_code&) override {}
-    void on_response_impl(int status, View, int, error_code&) override;
-    void on_field_impl(boost::beast::http::field, View, View value, error_code&) override;
-    void on_header_impl(error_code&) override {}
-    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    std::size_t on_body_impl(View body, error_code&) override;
-    void on_chunk_header_impl(std::uint64_t, View, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, View body, error_code&) override;
-    void on_finish_impl(error_code&) override {}
+    void on_request_impl(boost::beast::http::verb, View, View, int, ErrorCode&) override {}
+    void on_response_impl(int status, View, int, ErrorCode&) override;
+    void on_field_impl(boost::beast::http::field, View, View value, ErrorCode&) override;
+    void on_header_impl(ErrorCode&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
+    std::size_t on_body_impl(View body, ErrorCode&) override;
+    void on_chunk_header_impl(std::uint64_t, View, ErrorCode&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, View body, ErrorCode&) override;
+    void on_finish_impl(ErrorCode&) override {}
 
     AnswerReader& reader_;
   };
@@ -66,8 +72,8 @@ class AnswerReader {
 
   std::optional<Parser> parser_;
   Answer answer_;
-  std::string etag_;  // the answer's texts, when they came in several pieces
-  std::string body_;
+  std::string etag_;  // the answer's
+  std::string body_;  // the answer's, when it came in several pieces
   std::string rest_;  // a piece that cannot be read yet, with those that follow it
   bool more_than_asked_ = false;
 };

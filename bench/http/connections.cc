@@ -37,6 +37,7 @@ Descriptor::~Descriptor() {
 Connections::Connections(Options options, Ended ended)
     : options_(options), ended_(std::move(ended)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   FREEHOLD_ASSERT(epoll_.number() >= 0, "no epoll can be had");
+  FREEHOLD_ASSERT(options_.answered_within.count() > 0, "an answer takes some time");
 }
 
 Connections::~Connections() = default;
@@ -119,13 +120,16 @@ void Connections::broken(Connection& connection, int error) {
 
 void Connections::wait(Deadline until) {
   if (!under_way_.empty()) until = std::min(until, under_way_.front().deadline);
+  for (const Address& address : addresses_)
+    if (!address.waiting.empty()) until = std::min(until, address.waiting.front().deadline);
   const auto left = std::max(until - SteadyClock::now(), std::chrono::nanoseconds::zero());
   const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
   const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
   std::array<epoll_event, events_max> events;
   const int count =
       ::epoll_pwait2(epoll_.number(), events.data(), events.size(), &timeout, nullptr);
-  FREEHOLD_ASSERT(count >= 0 || errno == EINTR, "epoll does not wait");
+  FREEHOLD_ASSERT(count >= 0 || errno == EINTR, text_of(errno).c_str());
+  end_what_waits(SteadyClock::now());  // before a connection that is free now takes it
   for (int i = 0; i < count; ++i) handle(events.at(static_cast<std::size_t>(i)));
   end_what_is_late(SteadyClock::now());
 }
@@ -151,13 +155,15 @@ void Connections::receive(Connection& connection, std::uint32_t events) {
   do {
     count = ::recv(connection.socket.number(), input_.data(), input_.size(), 0);
     if (count < 0 && errno == EAGAIN) break;
-    if (count <= 0 && reader.is_whole()) return finish(connection, false);
     if (count < 0) return fail(connection, {errors::connection_lost, text_of(errno)});
     const auto read = count > 0 ? reader.take({input_.data(), static_cast<std::size_t>(count)})
                                 : reader.take_end();
     if (!read) return fail(connection, read.error());
-  } while (count == static_cast<ssize_t>(input_.size()) || (may_end && count > 0));
-  if (reader.is_whole()) finish(connection, count != 0);
+  } while (!reader.is_whole() &&
+           (count == static_cast<ssize_t>(input_.size()) || (may_end && count > 0)));
+  // What is left in the socket behind an answer would be told by no edge.
+  if (reader.is_whole())
+    finish(connection, !may_end && count < static_cast<ssize_t>(input_.size()));
 }
 
 void Connections::finish(Connection& connection, bool is_open) {
@@ -209,6 +215,9 @@ void Connections::end_what_is_late(Deadline now) {
     else
       ended_(connection.number, errors::deadline_exceeded, now);
   }
+}
+
+void Connections::end_what_waits(Deadline now) {
   for (Address& address : addresses_)
     while (!address.waiting.empty() && address.waiting.front().deadline <= now) {
       const std::size_t number = address.waiting.front().number;

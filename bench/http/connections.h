@@ -40,13 +40,13 @@ class Descriptor {
 class Connections {
  public:
   struct Options {
-    std::size_t of_an_address_max = 1;           // beyond it a request waits for its turn
-    std::chrono::nanoseconds answered_within{};  // from when it is sent; as long for its turn
+    std::size_t of_an_address_max = 1;         // beyond it a request waits for its turn
+    std::chrono::nanoseconds answered_within;  // from when it is sent; as long for its turn; > 0
   };
 
   // Told of each request, by the number that it was given, when it has come to its end; may ask
   // again. Fails with
-  //   peer_unavailable        no connection
+  //   peer_unavailable        no connection, or it took no more of the request
   //   no_connection_to_spare  its turn never came
   //   connection_lost         it was closed without a whole answer
   //   unexpected_answer       what came is no HTTP
@@ -115,6 +115,7 @@ class Connections {
   void fail(Connection& connection, const freehold::Error& why);
   void start_next(Address& address, freehold::Deadline now);
   void end_what_is_late(freehold::Deadline now);
+  void end_what_waits(freehold::Deadline now);
 
   const Options options_;
   const Ended ended_;

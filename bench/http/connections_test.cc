@@ -7,15 +7,19 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/http/testing/scripted_server.h"
+#include "freehold/http/testing/served_routes.h"
 
 namespace bench {
 namespace {
 
 using freehold::Deadline, freehold::Error, freehold::Result, freehold::SteadyClock;
-using freehold::http::ScriptedServer;
+using freehold::Task;
+using freehold::http::Call, freehold::http::None, freehold::http::ScriptedServer,
+    freehold::http::ServedRoutes;
 using namespace std::chrono_literals;
 
 constexpr std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+constexpr std::string_view with_host = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
 
 // What came of each request, by its number: the answer's body or the error's name.
 class Told {
@@ -25,9 +29,10 @@ class Told {
           told_.emplace(number, answer ? answer->body : answer.error().name());
         }) {}
 
-  void ask(std::string_view address, std::size_t number, std::string_view text = request) {
+  void ask(std::string_view address, std::size_t number, std::string_view text = request,
+           std::chrono::milliseconds ago = 0ms) {
     if (!known_.contains(address)) known_.emplace(address, connections_.add(address).value());
-    connections_.ask(known_.find(address)->second, text, number, SteadyClock::now());
+    connections_.ask(known_.find(address)->second, text, number, SteadyClock::now() - ago);
   }
 
   std::map<std::size_t, std::string> all() {
@@ -57,7 +62,8 @@ TEST(Connections, a_request_beyond_the_connections_waits_for_its_turn) {
 }
 
 TEST(Connections, what_is_larger_than_a_socket_takes_leaves_and_arrives_whole) {
-  const std::string large(20'000'000, 'x');
+  std::string large;
+  large.resize(20'000'000, 'x');
   ScriptedServer server{{answer_of(std::string_view{large}.substr(0, 10'000'000))}};
   Told told;
   told.ask(server.address(), 1, "POST / HTTP/1.1\r\nContent-Length: 20000000\r\n\r\n" + large);
@@ -91,15 +97,48 @@ TEST(Connections, an_answer_that_does_not_come_is_not_waited_for) {
   EXPECT_GE(SteadyClock::now() - begun, 45ms);
 }
 
+TEST(Connections, what_has_waited_too_long_is_not_sent) {
+  ScriptedServer server{{answer_of("one"), answer_of("never")}};
+  Told told;
+  told.ask(server.address(), 1);
+  told.ask(server.address(), 2, request, 11s);
+  EXPECT_EQ(told.all(), (Expected{{1, "one"}, {2, "no_connection_to_spare"}}));
+  EXPECT_EQ(server.requests(), 1);
+}
+
+Task<Result<None>> serve(None, Call) {
+  co_return None{};
+}
+
+TEST(Connections, are_used_again_also_by_who_asks_when_it_is_told) {
+  ServedRoutes served;
+  served.routes().get<"/">(serve).open();
+  served.start();
+  std::size_t told = 0;
+  Connections connections{{.of_an_address_max = 4, .answered_within = 10s},
+                          [&](std::size_t number, const Result<Answer>& answer, Deadline now) {
+                            EXPECT_TRUE(answer) << answer.error().text();
+                            ++told;
+                            if (number < 5) connections.ask(0, with_host, number + 1, now);
+                          }};
+  ASSERT_TRUE(connections.add(served.address()));
+  connections.ask(0, with_host, 1, SteadyClock::now());
+  while (!connections.is_idle()) connections.wait(Deadline::max());
+  EXPECT_EQ(told, 5U);
+  EXPECT_EQ(served.server().connections(), 1U);
+}
+
 TEST(Connections, a_wait_ends_at_its_time) {
-  Connections connections{{}, [](std::size_t, const Result<Answer>&, Deadline) { FAIL(); }};
+  Connections connections{{.answered_within = 1s},
+                          [](std::size_t, const Result<Answer>&, Deadline) { FAIL(); }};
   const Deadline until = SteadyClock::now() + 20ms;
   connections.wait(until);
   EXPECT_GE(SteadyClock::now(), until - 1ms);
 }
 
 TEST(Connections, an_address_has_a_host_in_numbers_and_a_port) {
-  Connections connections{{}, [](std::size_t, const Result<Answer>&, Deadline) {}};
+  Connections connections{{.answered_within = 1s},
+                          [](std::size_t, const Result<Answer>&, Deadline) {}};
   EXPECT_TRUE(connections.add("127.0.0.1:80"));
   EXPECT_TRUE(connections.add("[::1]:80"));
   for (const std::string_view text :
