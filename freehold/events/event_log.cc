@@ -11,6 +11,8 @@
 
 namespace freehold {
 
+constexpr int first_looks_max = 6;
+
 EventLog::EventLog(Database& database, std::string service, boost::asio::any_io_executor executor,
                    EventLogOptions options)
     : state_(std::make_shared<State>(database, std::move(service), std::move(executor),
@@ -53,8 +55,8 @@ EventLog::State::State(Database& database, std::string service,
       stop_asked_(executor_),
       stopped_(executor_) {
   const auto look = [this] {
-    tails_.clear(), lows_.clear(), elsewhere_.clear();  // of a try before
     return database_.read_now([this](SqlTransaction& transaction) {
+      tails_.clear(), lows_.clear(), elsewhere_.clear();  // of a try before
       Books& books = transaction.books();
       log_ = books.log();
       for (std::uint32_t partition = 0; partition < log_.partitions; ++partition) {
@@ -67,7 +69,8 @@ EventLog::State::State(Database& database, std::string service,
   };
   Result<> read = look();
   // Where a whole machine starts at once this may take longer than a read may.
-  for (int again = 0; again < 5 && !read && read.error().is(errors::read_too_long); ++again)
+  for (int tries = 1; tries < first_looks_max && !read && read.error().is(errors::read_too_long);
+       ++tries)
     read = look();
   if (!read) throw std::runtime_error("the log cannot be read: " + read.error().text());
   waiting_.resize(log_.partitions);

@@ -90,12 +90,15 @@ TEST_F(Instances, a_log_that_cannot_be_read_at_once_is_waited_for_at_the_start) 
                                         "begin; lock table freehold_head in access exclusive mode; "
                                         "select pg_sleep(2.5); commit");
   });
-  while (ScratchCluster::shared().run(
-             name(),
-             "select count(*) from pg_locks where mode = 'AccessExclusiveLock' "
-             "and relation = 'freehold_head'::regclass") != "1") {
+  const std::string locks =
+      "select count(*) from pg_locks where mode = 'AccessExclusiveLock' "
+      "and relation = 'freehold_head'::regclass";
+  const Deadline give_up = deadline_in(seconds{10});
+  while (ScratchCluster::shared().run(name(), locks) != "1" && SteadyClock::now() < give_up) {
   }
+  EXPECT_LT(SteadyClock::now(), give_up);
   EXPECT_NO_THROW((EventLog{*here, "order", here.executor()}));
+  held.wait();
 }
 
 TEST_F(Instances, a_cursor_moves_for_the_owner_of_its_lease_alone) {
