@@ -15,6 +15,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
+#include <latch>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -188,9 +189,9 @@ TEST_F(DatabaseTest, a_stop_ends_every_wait) {
 
 TEST_F(DatabaseTest, a_coroutine_that_is_destroyed_while_its_job_waits_leaves_nothing_dangling) {
   std::optional<Result<std::string>> outcome;
-  std::promise<void> has_been_polled;
+  std::latch polled{1};
   database_->submit(Urgency::request, Job{[&](SqlTransaction&) -> Result<> {
-                                            has_been_polled.get_future().wait();
+                                            polled.wait();
                                             return {};
                                           },
                                           [](const Result<>&) {}});
@@ -198,7 +199,7 @@ TEST_F(DatabaseTest, a_coroutine_that_is_destroyed_while_its_job_waits_leaves_no
   boost::asio::co_spawn(*elsewhere, keep(write_note(*database_, 1, "x"), outcome),
                         boost::asio::detached);
   elsewhere->poll();
-  has_been_polled.set_value();
+  polled.count_down();
   database_->stop();
   boost::asio::post(context_, boost::asio::use_future).get();  // the outcome is told
   elsewhere.reset();                                           // and never heard
