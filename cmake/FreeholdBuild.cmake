@@ -4,7 +4,7 @@
 #   freehold_test(NAME SOURCES a_test.cc … DEPENDS room … [LABELS …] [TIMEOUT seconds] [WHOLE])
 #   freehold_benchmark(PATH DEPENDS room …)   of PATH.cc; by the target `benchmarks` of a release
 #
-# WHOLE: its cases share what is dear to make, so they run in one process, as one test. What has
+# WHOLE: its cases share what is dear to make, so they run in one process, as one test. What names
 # the longest TIMEOUT is begun first, so that no long test is left over for one core.
 #
 # A room is one static library; it can use only the rooms that it names, so the dependency rules of
@@ -91,7 +91,10 @@ function(freehold_test name)
     return()
   endif()
   cmake_parse_arguments(test "WHOLE" "TIMEOUT" "SOURCES;DEPENDS;LIBRARIES;LABELS" ${ARGN})
-  if(NOT test_TIMEOUT)
+  set(cost 0)
+  if(test_TIMEOUT)
+    set(cost ${test_TIMEOUT})
+  else()
     set(test_TIMEOUT 120)
   endif()
   add_executable(${name} ${test_SOURCES})
@@ -102,11 +105,11 @@ function(freehold_test name)
   if(test_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES
-      TIMEOUT ${test_TIMEOUT} COST ${test_TIMEOUT} LABELS "${test_LABELS}")
+      TIMEOUT ${test_TIMEOUT} COST ${cost} LABELS "${test_LABELS}")
     return()
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${test_TIMEOUT} COST ${test_TIMEOUT} LABELS "${test_LABELS}")
+    PROPERTIES TIMEOUT ${test_TIMEOUT} COST ${cost} LABELS "${test_LABELS}")
 endfunction()
 
 # The same test once more, its scratch databases on a PostgreSQL server of its own (testing's

@@ -153,7 +153,8 @@ int serve(const std::string& place, const std::string& kind) {
 // On both databases: a directory or a server's database for each run.
 class CrashTest : public testing::TestWithParam<sql::Dialect> {
  public:
-  CrashTest() : root_(scratch_root() / ("freehold-" + to_text(make_id_bytes()))) {
+  CrashTest()
+      : root_(std::filesystem::temp_directory_path() / ("freehold-" + to_text(make_id_bytes()))) {
     std::filesystem::create_directories(root_);
   }
   ~CrashTest() override { std::filesystem::remove_all(root_); }

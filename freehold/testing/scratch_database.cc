@@ -2,6 +2,7 @@
 #include "freehold/testing/scratch_database.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -20,13 +21,6 @@ bool is_to_be_on_server() {
 }
 
 }  // namespace
-
-// In memory where there is such a directory: what is tested with it dies with its process at most.
-std::filesystem::path scratch_root() {
-  const std::filesystem::path in_memory = "/dev/shm";
-  return std::filesystem::is_directory(in_memory) ? in_memory
-                                                  : std::filesystem::temp_directory_path();
-}
 
 ScratchDatabase::ScratchDatabase() : ScratchDatabase(is_to_be_on_server()) {}
 

@@ -5,7 +5,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -20,9 +19,6 @@
 #include "freehold/database/migration.h"
 
 namespace freehold {
-
-// Where tests make directories that they delete again.
-std::filesystem::path scratch_root();
 
 // A real database, with a thread for what it completes and for tasks: SQLite in a directory of its
 // own, or, if the environment says FREEHOLD_SCRATCH_DATABASE=postgres, a database on a server of
