@@ -4,6 +4,7 @@ request is repeated, under its idempotency key, until it has an answer."""
 
 import random
 import threading
+import time
 from collections import Counter
 
 from system_tests.running.api import Api, expect, new_key
@@ -14,6 +15,7 @@ PRODUCTS = 8
 PASSING = 24  # more of them, which are withdrawn one by one
 STOCK = 150  # of each, at first; so that some orders find none
 ANSWERED_WITHIN_S = 10
+WANTED_FOR_S = 2  # at most, after a product was withdrawn
 
 
 class Customers:
@@ -80,7 +82,7 @@ class Customers:
 
     def _keep_shop(self):
         """An administrator: new names, so that versions move, new units, and the withdrawal of a
-        product that customers still want for some time."""
+        product that customers still want, until one was refused it."""
         admin = self._admin()
         for product in self.products:
             renamed = answered(lambda product=product: admin.patch(
@@ -93,9 +95,13 @@ class Customers:
             if self.finished.wait(0.1):
                 return
         if self.passing:
+            refused = self.answers[422]
             answer = answered(lambda: admin.delete(f"/api/products/{self.passing[0]}"),
                               "a withdrawal")
             if answer.status != 204:
                 raise AssertionError(f"a withdrawal was answered with {answer}")
-            self.finished.wait(0.1)
+            end = time.monotonic() + WANTED_FOR_S
+            while self.answers[422] == refused and time.monotonic() < end:
+                if self.finished.wait(0.05):
+                    return
             del self.passing[0]
