@@ -3,23 +3,27 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
 #include <map>
+#include <string>
+#include <thread>
 
 #include "freehold/base/errors.h"
 #include "freehold/http/testing/scripted_server.h"
-#include "freehold/http/testing/served_routes.h"
 
 namespace bench {
 namespace {
 
+using boost::asio::ip::tcp;
 using freehold::Deadline, freehold::Error, freehold::Result, freehold::SteadyClock;
-using freehold::Task;
-using freehold::http::Call, freehold::http::None, freehold::http::ScriptedServer,
-    freehold::http::ServedRoutes;
+using freehold::http::ScriptedServer;
 using namespace std::chrono_literals;
 
 constexpr std::string_view request = "GET / HTTP/1.1\r\n\r\n";
-constexpr std::string_view with_host = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+constexpr std::string_view nothing = "HTTP/1.1 204 No Content\r\n\r\n";
 
 // What came of each request, by its number: the answer's body or the error's name.
 class Told {
@@ -106,26 +110,32 @@ TEST(Connections, what_has_waited_too_long_is_not_sent) {
   EXPECT_EQ(server.requests(), 1);
 }
 
-Task<Result<None>> serve(None, Call) {
-  co_return None{};
-}
-
 TEST(Connections, are_used_again_also_by_who_asks_when_it_is_told) {
-  ServedRoutes served;
-  served.routes().get<"/">(serve).open();
-  served.start();
+  boost::asio::io_context io;
+  tcp::acceptor acceptor{io, {boost::asio::ip::address_v4::loopback(), 0}};
+  const std::string address = "127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+  const std::jthread server{[&] {
+    tcp::socket socket = acceptor.accept();
+    acceptor.close();  // whoever connects again is refused
+    std::string input;
+    boost::system::error_code failure;
+    while (boost::asio::read_until(socket, boost::asio::dynamic_buffer(input), "\r\n\r\n", failure),
+           !failure) {
+      input.clear();
+      boost::asio::write(socket, boost::asio::buffer(nothing), failure);
+    }
+  }};
   std::size_t told = 0;
   Connections connections{{.of_an_address_max = 4, .answered_within = 10s},
                           [&](std::size_t number, const Result<Answer>& answer, Deadline now) {
                             EXPECT_TRUE(answer) << answer.error().text();
                             ++told;
-                            if (number < 5) connections.ask(0, with_host, number + 1, now);
+                            if (number < 5) connections.ask(0, request, number + 1, now);
                           }};
-  ASSERT_TRUE(connections.add(served.address()));
-  connections.ask(0, with_host, 1, SteadyClock::now());
+  ASSERT_TRUE(connections.add(address));
+  connections.ask(0, request, 1, SteadyClock::now());
   while (!connections.is_idle()) connections.wait(Deadline::max());
   EXPECT_EQ(told, 5U);
-  EXPECT_EQ(served.server().connections(), 1U);
 }
 
 TEST(Connections, a_wait_ends_at_its_time) {
