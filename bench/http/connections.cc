@@ -3,7 +3,6 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
@@ -30,13 +29,9 @@ std::string text_of(int error) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  ::close(number_);
-}
-
 Connections::Connections(Options options, Ended ended)
     : options_(options), ended_(std::move(ended)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  FREEHOLD_ASSERT(epoll_.number() >= 0, "no epoll can be had");
+  FREEHOLD_ASSERT(epoll_.is_open(), "no epoll can be had");
   FREEHOLD_ASSERT(options_.answered_within.count() > 0, "an answer takes some time");
 }
 

@@ -16,22 +16,10 @@
 
 #include "bench/http/answer_reader.h"
 #include "freehold/base/clock.h"
+#include "freehold/base/descriptor.h"
 #include "freehold/base/result.h"
 
 namespace bench {
-
-// A file descriptor, closed at its end.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  const int number_;
-};
 
 // The connections of one thread, kept alive from request to request, in a bare epoll loop. The load
 // shares its cores with the shop, so a request costs what it must: a send, a receive, its part of
@@ -94,7 +82,7 @@ class Connections {
     Connection(Address& of, int socket) : address(of), socket(socket) {}
 
     Address& address;
-    const Descriptor socket;
+    const freehold::Descriptor socket;
     Place place;  // its own
     AnswerReader reader;
     std::string unsent;  // of the request
@@ -119,7 +107,7 @@ class Connections {
 
   const Options options_;
   const Ended ended_;
-  const Descriptor epoll_;
+  const freehold::Descriptor epoll_;
   std::deque<Address> addresses_;
   std::list<Connection> under_way_;  // in the order of their deadlines; what is broken comes first
   std::array<char, 64 * 1024> input_;

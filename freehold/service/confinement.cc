@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "freehold/base/descriptor.h"
 #include "freehold/base/errors.h"
 
 namespace freehold {
@@ -55,21 +56,6 @@ Error failed(const std::string& what) {
           what + ": " + std::error_code{errno, std::generic_category()}.message()};
 }
 
-// A file descriptor that is closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 std::uint64_t files_handled(int abi) {
   std::uint64_t rights = all_of_abi_1;
   if (abi >= 2) rights |= refer;
@@ -80,7 +66,7 @@ std::uint64_t files_handled(int abi) {
 
 Result<> allow_path(int ruleset, const std::filesystem::path& path, std::uint64_t rights) {
   const Descriptor parent{open(path.c_str(), O_PATH | O_CLOEXEC)};
-  if (parent.number() < 0) {
+  if (!parent.is_open()) {
     if (errno == ENOENT) return {};
     return failed(path.string());
   }
@@ -135,7 +121,7 @@ Result<> restrict(const ConfinementPlan& plan, int abi) {
                                       : offsetof(RulesetAttributes, handled_net);
   const Descriptor ruleset{
       static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0))};
-  if (ruleset.number() < 0) return failed("Landlock");
+  if (!ruleset.is_open()) return failed("Landlock");
 
   for (const auto& path : plan.writable)
     FREEHOLD_TRY(allow_path(ruleset.number(), path, files & ~execute));

@@ -11,27 +11,11 @@
 #include <string>
 #include <system_error>
 
+#include "freehold/base/descriptor.h"
 #include "freehold/base/errors.h"
 
 namespace freehold {
 namespace {
-
-// A file descriptor, closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  bool is_open() const { return number_ >= 0; }
-  int number() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
 
 Error failed(const std::filesystem::path& path, std::string_view what) {
   return {errors::database_unavailable,

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "freehold/base/crash_point.h"
+#include "freehold/base/descriptor.h"
 #include "freehold/base/errors.h"
 
 namespace freehold::identity::internal {
@@ -36,21 +37,6 @@ std::string octal(mode_t mode) {
   return text.data();
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  explicit operator bool() const { return number_ >= 0; }
-  int operator*() const { return number_; }
-
- private:
-  int number_;
-};
-
 FileMark mark_of(const struct stat& status) {
   return {status.st_dev, status.st_ino, status.st_size,
           status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
@@ -69,16 +55,16 @@ Result<> write_all(int file, std::string_view text, const std::filesystem::path&
 Result<> write_synced(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   const Descriptor file{
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)};
-  if (!file) return system_said(path);
-  if (::fchmod(*file, mode) != 0) return system_said(path);  // whatever the umask took away
-  FREEHOLD_TRY(write_all(*file, text, path));
-  if (::fsync(*file) != 0) return system_said(path);
+  if (!file.is_open()) return system_said(path);
+  if (::fchmod(file.number(), mode) != 0) return system_said(path);  // whatever the umask took away
+  FREEHOLD_TRY(write_all(file.number(), text, path));
+  if (::fsync(file.number()) != 0) return system_said(path);
   return {};
 }
 
 Result<> sync_directory(const std::filesystem::path& directory) {
   const Descriptor opened{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!opened || ::fsync(*opened) != 0) return system_said(directory);
+  if (!opened.is_open() || ::fsync(opened.number()) != 0) return system_said(directory);
   return {};
 }
 
@@ -120,17 +106,17 @@ DirectoryLock::~DirectoryLock() {
 Result<KeyFile> read_key_file(const std::filesystem::path& path, mode_t forbidden) {
   // O_NONBLOCK: a pipe put in the file's place must not make the service wait for its writer.
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  if (!file && errno == ENOENT) return errors::not_found;
-  if (!file) return system_said(path);
+  if (!file.is_open() && errno == ENOENT) return errors::not_found;
+  if (!file.is_open()) return system_said(path);
   struct stat status{};
-  if (::fstat(*file, &status) != 0) return system_said(path);
+  if (::fstat(file.number(), &status) != 0) return system_said(path);
   if (!S_ISREG(status.st_mode)) return unusable(path, "not a regular file");
   if ((status.st_mode & forbidden) != 0)
     return unusable(path, "open to others (mode " + octal(status.st_mode) + ")");
   std::array<char, key_file_size_max + 1> bytes;
   std::size_t size = 0;
   while (size < bytes.size()) {
-    const ssize_t read = ::read(*file, bytes.data() + size, bytes.size() - size);
+    const ssize_t read = ::read(file.number(), bytes.data() + size, bytes.size() - size);
     if (read < 0 && errno == EINTR) continue;
     if (read < 0) return system_said(path);
     if (read == 0) break;
