@@ -96,10 +96,8 @@ class Customers:
                 return
         if self.passing:
             refused = self.answers[422]
-            answer = answered(lambda: admin.delete(f"/api/products/{self.passing[0]}"),
-                              "a withdrawal")
-            if answer.status != 204:
-                raise AssertionError(f"a withdrawal was answered with {answer}")
+            expect(204, answered(lambda: admin.delete(f"/api/products/{self.passing[0]}"),
+                                 "a withdrawal"))
             end = time.monotonic() + WANTED_FOR_S
             while self.answers[422] == refused and time.monotonic() < end:
                 if self.finished.wait(0.05):
