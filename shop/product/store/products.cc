@@ -17,16 +17,21 @@ constexpr Query<ProductState(ProductId)> state_of{
     locking("select id, sku, name, description, price_amount_minor, price_currency, sale, version "
             "from product where id = $1 for update")};
 
-constexpr Query<ProductView(ProductId)> view_of{
-    by_key("select id, sku, name, description, price_amount_minor, price_currency, sale, "
-           "on_hand - reserved as available, version "
-           "from product join stock on product_id = id where id = $1")};
+// In SQLite the row of the stock names the product's (migration 0007).
+constexpr Query<ProductView(ProductId)> view_of{by_key(
+    Dialects{.sqlite = "select id, sku, name, description, price_amount_minor, price_currency, "
+                       "sale, on_hand - reserved as available, version "
+                       "from stock join product on number = product_number where product_id = $1",
+             .postgres = "select id, sku, name, description, price_amount_minor, price_currency, "
+                         "sale, on_hand - reserved as available, version "
+                         "from product join stock on product_id = id where id = $1"})};
 
 constexpr Query<ProductView(std::optional<ProductId>)> page_after{
     Dialects{.sqlite = "select id, sku, name, description, price_amount_minor, price_currency, "
                        "sale, on_hand - reserved as available, version "
-                       "from product join stock on product_id = id "
-                       "where id > coalesce($1, x'') and sale = 'on_sale' order by id",
+                       "from stock join product on number = product_number "
+                       "where product_id > coalesce($1, x'') and sale = 'on_sale' "
+                       "order by product_id",
              .postgres = "select id, sku, name, description, price_amount_minor, price_currency, "
                          "sale, on_hand - reserved as available, version "
                          "from product join stock on product_id = id where id > "

@@ -234,5 +234,29 @@ TEST(ProductMigrations, a_program_from_before_the_column_of_words_finds_and_writ
   EXPECT_EQ(found, 2U);
 }
 
+TEST(ProductMigrations, a_product_from_before_the_number_in_the_stock_is_read) {
+  freehold::set_own_service("product");
+  freehold::ScratchDatabase database;
+  const auto write_as_before = [&](ProductId id) {
+    ASSERT_TRUE(database.write([&](SqlTransaction& t) {
+      return insert(t, {.id = id, .sku = id.text(), .name = "Tea", .version = 1});
+    }));
+    ASSERT_TRUE(database.write([&](SqlTransaction& t) -> Result<> {
+      begin_stock(t, id, 5);
+      return {};
+    }));
+  };
+  const auto before = ProductId::make();
+  const auto after = ProductId::make();
+  database.migrate(migrations().first(6));
+  write_as_before(before);
+  database.migrate(migrations().subspan(6));
+  write_as_before(after);
+  for (const ProductId id : {before, after})
+    EXPECT_TRUE(database.read([&](SqlTransaction& t) { return view(t, id); })) << id.text();
+  EXPECT_EQ(database.read([](SqlTransaction& t) { return page(t, {}, {.rows = 3}); }).rows.size(),
+            2U);
+}
+
 }  // namespace
 }  // namespace product
