@@ -98,8 +98,9 @@ constexpr Query<Claimant(OrderId)> claimant{
     "(status = 'confirmed' and cancellation_asked_at is not null) "
     "then 'under_way' else status end as claim from customer_order where id = $1"};
 
-constexpr Change<void(OrderId, Status, std::optional<std::string>, Time)> settle{
-    by_key("update customer_order set status = $2, reason = $3, settled_at = $4 where id = $1")};
+constexpr Change<void(OrderId, std::string, Time)> reject_pending{
+    by_key("update customer_order set status = 'rejected', reason = $2, settled_at = $3 "
+           "where id = $1 and status = 'pending'")};
 
 constexpr Change<void(OrderId, Time)> set_cancelled{
     "update customer_order set status = 'cancelled', cancelled_at = $2 where id = $1"};
@@ -192,11 +193,10 @@ freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
 }
 
 void reject(SqlTransaction& transaction, OrderId id, std::string_view reason) {
-  if (progress(transaction, id).status != Status::pending) return;
   const Settlement rejected{
       .status = Status::rejected, .reason = std::string{reason}, .at = freehold::now()};
-  transaction.run(settle, id, rejected.status, std::optional{rejected.reason.value()}, rejected.at);
-  transaction.changed(id.text(), rejected);
+  if (transaction.changes_one(reject_pending, id, std::string{reason}, rejected.at))
+    transaction.changed(id.text(), rejected);
 }
 
 void cancel(SqlTransaction& transaction, OrderId id) {
