@@ -90,6 +90,17 @@ TEST_F(Orders, a_rejected_order_stays_rejected) {
   EXPECT_EQ(order.reason.value(), "out_of_stock");
 }
 
+TEST_F(Orders, only_a_pending_order_is_rejected) {
+  const OrderId confirmed = an_order().id;
+  write([&](SqlTransaction& t) { EXPECT_TRUE(confirm(t, confirmed)); });
+  const OrderId cancelled = an_order().id;
+  write([&](SqlTransaction& t) { cancel(t, cancelled); });
+  for (const OrderId id : {confirmed, cancelled})
+    write([&](SqlTransaction& t) { reject(t, id, "out_of_stock"); });
+  EXPECT_EQ(now(confirmed).status, Status::confirmed);
+  EXPECT_EQ(now(cancelled).status, Status::cancelled);
+}
+
 TEST_F(Orders, pages_show_a_customers_orders_newest_first_and_nobody_elses) {
   const auto customer = user::UserId::make();
   std::vector<OrderId> placed;
