@@ -195,7 +195,7 @@ freehold::Result<> confirm(SqlTransaction& transaction, OrderId id) {
 void reject(SqlTransaction& transaction, OrderId id, std::string_view reason) {
   const Settlement rejected{
       .status = Status::rejected, .reason = std::string{reason}, .at = freehold::now()};
-  if (transaction.changes_one(reject_pending, id, std::string{reason}, rejected.at))
+  if (transaction.changes_one(reject_pending, id, rejected.reason.value(), rejected.at))
     transaction.changed(id.text(), rejected);
 }
 
