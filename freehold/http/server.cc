@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server's sockets: a listener for each I/O thread and a coroutine for each connection. The
-// parser is Beast's; there is no message object and no timer per request: requests and responses
-// are kept and used again, head and body leave in one string, and one watch per listener ends the
-// connections that are late.
+// The server's sockets: a listener for each I/O thread and a coroutine for each connection. There
+// is no message object and no timer per request: requests and responses are kept and used again,
+// head and body leave in one string, and one watch per listener ends the connections that are late.
 #include "freehold/http/server.h"
 
 #include <algorithm>
@@ -19,13 +18,14 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <list>
+#include <tuple>
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
 #include "freehold/http/internal/pieces.h"
+#include "freehold/http/internal/request_parser.h"
 #include "freehold/http/internal/unsent_answers.h"
 #include "freehold/http/internal/wire.h"
 #include "freehold/http/problem.h"
@@ -40,60 +40,16 @@ using internal::Pieces, internal::drop_front, internal::joined_bytes_max;
 using Timer = asio::basic_waitable_timer<SteadyClock>;
 
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr int backlog_max = 1024;  // connections that are not accepted yet
 constexpr std::size_t input_bytes_first = 4 * 1024;
 constexpr std::chrono::seconds farewell_timeout{2};  // for a client to take a last answer
-
-// Beast's parser, writing into a Request that is used again.
-class RequestParser final : public boost::beast::http::basic_parser<true> {
- public:
-  RequestParser(Request& into, const ServerOptions& options) : into_(into) {
-    eager(true);
-    header_limit(static_cast<std::uint32_t>(options.header_bytes_max));
-    body_limit(options.body_bytes_max);
-  }
-
-  bool is_old() const { return is_old_; }  // HTTP/1.0
-
- private:
-  using View = boost::beast::string_view;
-  using Verb = boost::beast::http::verb;
-  using Field = boost::beast::http::field;
-  static std::string_view view(View text) { return {text.data(), text.size()}; }
-
-  void on_request_impl(Verb, View method, View target, int version, error_code&) override {
-    is_old_ = version < 11;
-    into_.method = method_from_name(view(method));
-    into_.target = internal::in_origin_form(view(target));
-  }
-  void on_response_impl(int, View, int, error_code&) override {}
-  void on_field_impl(Field, View name, View value, error_code&) override {
-    into_.headers.add(view(name), view(value));
-  }
-  void on_header_impl(error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
-    if (length) into_.body.reserve(*length);  // within body_limit, which was checked before
-  }
-  std::size_t on_body_impl(View body, error_code&) override {
-    into_.body += view(body);
-    return body.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, View, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, View body, error_code&) override {
-    into_.body += view(body);
-    return body.size();
-  }
-  void on_finish_impl(error_code&) override {}
-
-  Request& into_;
-  bool is_old_ = false;
-};
 
 error_code open(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
   error_code failure;
   acceptor.open(endpoint.protocol(), failure);
   if (!failure) acceptor.set_option(tcp::acceptor::reuse_address{true}, failure);
   if (!failure) acceptor.bind(endpoint, failure);
-  if (!failure) acceptor.listen(1024, failure);
+  if (!failure) acceptor.listen(backlog_max, failure);
   return failure;
 }
 
@@ -119,12 +75,14 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   void start();
   static Task<> accept(Listeners listeners);  // on the first one's thread, for all
   void accept_from(tcp::acceptor acceptor) { acceptor_ = std::move(acceptor); }
-  void begin_stop();
+  void begin_stop();  // from here on each connection has one more answer at most
+  Task<> drain(Deadline deadline);
   Task<> until_empty(Deadline deadline);
 
   const Routes& routes() const { return routes_; }
   const ServerOptions& options() const { return options_; }
   bool is_stopping() const { return stopping_; }
+  bool is_drained() const { return drained_; }
   std::size_t connections() const { return open_.load(std::memory_order_relaxed); }
   internal::UnsentAnswers& unsent() { return unsent_; }
   std::string_view date();
@@ -134,8 +92,10 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
 
  private:
   static Task<> watch(std::shared_ptr<Listener> listener);
+  static void take(const std::shared_ptr<Listener>& listener, tcp::socket socket);
   static Task<> serve(std::shared_ptr<Listener> listener, tcp::socket socket);
-  void turn_away(tcp::socket socket) const;
+  static void turn_away(tcp::socket socket);
+  Task<> until_none_is_open(Deadline deadline);
 
   const Routes& routes_;
   const ServerOptions options_;
@@ -146,7 +106,10 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   std::list<Connection*> connections_;
   std::atomic<std::size_t> open_ = 0;  // accepted and not ended
   internal::UnsentAnswers unsent_{options_.unsent_bytes_max};
+  bool accepting_ = false;
   bool stopping_ = false;
+  bool drained_ = false;  // stopping, and whoever is idle still is closed
+  Deadline drained_at_{};
   std::string date_;
   std::chrono::sys_seconds date_at_{};
 };
@@ -165,7 +128,8 @@ class Server::Listener::Connection final : public StreamSink {
 
   Task<> run();
   void check_time(Deadline now);  // ends what is late
-  void begin_stop();              // wakes an idle connection, ends a stream
+  void end_stream();
+  void wake_if_idle();
   void cut();
 
   Task<Result<>> write(std::string bytes) override;  // an event of the stream
@@ -191,6 +155,7 @@ class Server::Listener::Connection final : public StreamSink {
   std::list<Connection*>::iterator place_;
   tcp::socket socket_;
   Request request_;
+  internal::RequestParser parser_{request_, options_};
   Response response_;
   std::string input_;  // bytes [begin_, end_) have arrived and are not parsed yet
   std::size_t begin_ = 0;
@@ -224,22 +189,22 @@ Task<> Server::Listener::Connection::run() {
 Task<Arrival> Server::Listener::Connection::read_request() {
   request_.clear();
   response_.clear();  // an idle connection keeps no large answer
-  RequestParser parser{request_, options_};
+  parser_.begin();
   bool told_to_continue = false;
   bool began = begin_ < end_;
   allow(began ? options_.request_timeout : options_.idle_timeout);
   for (;;) {
     if (begin_ < end_) {
       error_code failure;
-      begin_ += parser.put(asio::const_buffer{input_.data() + begin_, end_ - begin_}, failure);
+      begin_ += parser_.put({input_.data() + begin_, end_ - begin_}, failure);
       if (failure && failure != boost::beast::http::error::need_more) co_return refuse(failure);
-      if (parser.is_done()) {
-        keep_alive_ = parser.keep_alive();
-        old_client_ = parser.is_old();
+      if (parser_.is_done()) {
+        keep_alive_ = parser_.keep_alive();
+        old_client_ = parser_.is_old();
         if (old_client_ || request_.headers.find("Host")) co_return Arrival::whole;
         co_return refuse(Error{errors::malformed, "Host is missing"});
       }
-      if (parser.is_header_done() && !told_to_continue) {
+      if (parser_.is_header_done() && !told_to_continue) {
         told_to_continue = true;
         const auto expected = request_.headers.find("Expect");
         if (expected && equal_without_case(*expected, "100-continue")) {
@@ -250,20 +215,18 @@ Task<Arrival> Server::Listener::Connection::read_request() {
       }
     }
     if (!make_room()) co_return refuse(boost::beast::http::error::header_limit);
-    if (listener_.is_stopping() && !began) co_return Arrival::none;
-    idle_ = !began;
-    const auto [failure, count] = co_await socket_.async_read_some(
-        asio::buffer(input_.data() + end_, input_.size() - end_), as_tuple);
-    idle_ = false;
-    std::size_t arrived = count;
-    if (failure) {
-      // A stop wakes idle connections; a request that came in the same instant is still served.
-      error_code none_left = failure;
-      if (listener_.is_stopping() && !began && failure == asio::error::operation_aborted)
-        arrived =
-            socket_.read_some(asio::buffer(input_.data() + end_, input_.size() - end_), none_left);
-      if (none_left) co_return stopped_reading(began);
+    const auto room = asio::buffer(input_.data() + end_, input_.size() - end_);
+    error_code failure = asio::error::operation_aborted;
+    std::size_t arrived = 0;
+    if (began || !listener_.is_drained()) {
+      idle_ = !began;
+      std::tie(failure, arrived) = co_await socket_.async_read_some(room, as_tuple);
+      idle_ = false;
     }
+    // At the end of a drain, a request that has come by then is still served.
+    if (failure == asio::error::operation_aborted && !began && listener_.is_drained())
+      arrived = socket_.read_some(room, failure);
+    if (failure) co_return stopped_reading(began);
     end_ += arrived;
     if (!began) allow(options_.request_timeout);
     began = true;
@@ -430,10 +393,14 @@ void Server::Listener::Connection::check_time(Deadline now) {
   socket_.cancel(ignored);
 }
 
-void Server::Listener::Connection::begin_stop() {
+void Server::Listener::Connection::end_stream() {
+  error_code ignored;
+  if (streaming_) socket_.shutdown(tcp::socket::shutdown_receive, ignored);
+}
+
+void Server::Listener::Connection::wake_if_idle() {
   error_code ignored;
   if (idle_) socket_.cancel(ignored);
-  if (streaming_) socket_.shutdown(tcp::socket::shutdown_receive, ignored);
 }
 
 void Server::Listener::Connection::cut() {
@@ -448,32 +415,50 @@ void Server::Listener::start() {
 // A connection goes to the thread that has the fewest: it stays for long, and a thread that took
 // one whenever it was free would keep most of them.
 Task<> Server::Listener::accept(Listeners listeners) {
-  const Listener& first = *listeners.front();
-  tcp::acceptor& acceptor = listeners.front()->acceptor_;
+  Listener& first = *listeners.front();
+  tcp::acceptor& acceptor = first.acceptor_;
+  first.accepting_ = true;
+  const auto idlest = [&] {
+    return *std::ranges::min_element(listeners, {}, &Listener::connections);
+  };
   while (!first.stopping_) {
-    const auto idlest = *std::ranges::min_element(listeners, {}, &Listener::connections);
-    auto [failure, socket] = co_await acceptor.async_accept(idlest->thread_, as_tuple);
-    if (failure) {
-      if (first.stopping_ || !acceptor.is_open()) co_return;
+    const auto listener = idlest();
+    auto [failure, socket] = co_await acceptor.async_accept(listener->thread_, as_tuple);
+    if (!failure) {
+      take(listener, std::move(socket));
+    } else if (!first.stopping_) {
       // No descriptor is free, most likely: the next one to be closed makes room.
       record(Severity::warning, "cannot accept a connection", {{"why", failure.message()}});
       Timer pause{first.thread_, std::chrono::milliseconds{100}};
       co_await pause.async_wait(as_tuple);
-      continue;
-    }
-    error_code ignored;
-    socket.set_option(tcp::no_delay{true}, ignored);
-    socket.non_blocking(true, ignored);
-    if (idlest->connections() >= idlest->options_.connections_max) {
-      first.turn_away(std::move(socket));
-    } else {
-      ++idlest->open_;
-      asio::co_spawn(idlest->thread_, serve(idlest, std::move(socket)), asio::detached);
     }
   }
+  // Who has connected before a stop is served: closing would reset them, and what they have sent.
+  error_code failure;
+  acceptor.non_blocking(true, failure);
+  acceptor.set_option(asio::socket_base::enable_connection_aborted{true}, failure);
+  for (int i = 0; i < backlog_max && failure != asio::error::would_block; ++i) {
+    const auto listener = idlest();
+    tcp::socket socket{listener->thread_};
+    acceptor.accept(socket, failure);
+    if (!failure) take(listener, std::move(socket));
+  }
+  acceptor.close(failure);
+  first.accepting_ = false;
+  first.emptied_.cancel();
 }
 
-void Server::Listener::turn_away(tcp::socket socket) const {
+void Server::Listener::take(const std::shared_ptr<Listener>& listener, tcp::socket socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay{true}, ignored);
+  socket.non_blocking(true, ignored);
+  if (listener->connections() >= listener->options_.connections_max)
+    return turn_away(std::move(socket));
+  ++listener->open_;
+  asio::co_spawn(listener->thread_, serve(listener, std::move(socket)), asio::detached);
+}
+
+void Server::Listener::turn_away(tcp::socket socket) {
   Response response;
   write_problem(response, {errors::overloaded, "too many connections"});
   std::string output;
@@ -506,7 +491,7 @@ Task<> Server::Listener::watch(std::shared_ptr<Listener> listener) {
       {self.options_.request_timeout, self.options_.idle_timeout, self.options_.write_timeout,
        std::chrono::duration_cast<std::chrono::milliseconds>(farewell_timeout)});
   const auto period = std::max(shortest / 4, std::chrono::milliseconds{5});
-  while (!self.stopping_ || !self.connections_.empty()) {
+  while (!self.drained_ || !self.connections_.empty()) {
     self.pulse_.expires_after(period);
     (void)co_await self.pulse_.async_wait(as_tuple);
     const Deadline now = SteadyClock::now();
@@ -516,21 +501,31 @@ Task<> Server::Listener::watch(std::shared_ptr<Listener> listener) {
 
 void Server::Listener::begin_stop() {
   stopping_ = true;
+  drained_at_ = deadline_in(options_.drain_timeout);
   error_code ignored;
-  acceptor_.close(ignored);
-  for (Connection* connection : connections_) connection->begin_stop();
-  if (connections_.empty()) pulse_.cancel();
+  acceptor_.cancel(ignored);
+  for (Connection* connection : connections_) connection->end_stream();
+}
+
+Task<> Server::Listener::drain(Deadline deadline) {
+  co_await until_none_is_open(std::min(drained_at_, deadline));
+  drained_ = true;
+  for (Connection* connection : connections_) connection->wake_if_idle();
 }
 
 Task<> Server::Listener::until_empty(Deadline deadline) {
-  while (!connections_.empty() && SteadyClock::now() < deadline) {
-    emptied_.expires_at(deadline);
-    (void)co_await emptied_.async_wait(as_tuple);
-  }
+  co_await until_none_is_open(deadline);
   if (!connections_.empty())
     record(Severity::warning, "connections cut at stop", {{"count", connections_.size()}});
   for (Connection* connection : connections_) connection->cut();
   pulse_.cancel();
+}
+
+Task<> Server::Listener::until_none_is_open(Deadline deadline) {
+  while ((accepting_ || connections() > 0) && SteadyClock::now() < deadline) {
+    emptied_.expires_at(deadline);
+    (void)co_await emptied_.async_wait(as_tuple);
+  }
 }
 
 std::string_view Server::Listener::date() {
@@ -588,6 +583,8 @@ std::uint64_t Server::connections_cut() const {
 Task<> Server::stop(Deadline deadline) {
   for (std::size_t i = 0; i < listeners_.size(); ++i)
     asio::dispatch(threads_[i], [listener = listeners_[i]] { listener->begin_stop(); });
+  for (std::size_t i = 0; i < listeners_.size(); ++i)
+    co_await asio::co_spawn(threads_[i], listeners_[i]->drain(deadline), asio::use_awaitable);
   for (std::size_t i = 0; i < listeners_.size(); ++i)
     co_await asio::co_spawn(threads_[i], listeners_[i]->until_empty(deadline), asio::use_awaitable);
 }

@@ -27,6 +27,7 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{75'000};     // between two requests
   std::chrono::milliseconds write_timeout{30'000};    // while the client takes nothing
   std::chrono::milliseconds answer_timeout{60'000};   // bounds Call::deadline
+  std::chrono::milliseconds drain_timeout{250};       // from a stop to the end of idle connections
   std::chrono::milliseconds heartbeat{15'000};        // of event streams
 };
 
@@ -56,9 +57,11 @@ class Server {
   std::size_t connections() const;              // open now; any thread
   std::uint64_t connections_cut() const;        // for unsent_bytes_max, so far; any thread
 
-  // Accepts no more, ends streams, closes idle connections, lets running requests finish with
-  // `Connection: close`, and cuts what is left at `deadline`. Returns when no connection is left.
-  // Every request whose handler began is answered, unless the deadline comes first.
+  // Once. Accepts no more, ends streams, and drains: what runs or comes on an open connection is
+  // answered with `Connection: close`. HTTP/1.1 has no other way to tell a client: one that is
+  // closed while it begins to ask cannot know what came of it. After `drain_timeout` idle
+  // connections are closed, at `deadline` all. Returns when no connection is left. Every request
+  // whose handler began is answered, unless the deadline comes first.
   Task<> stop(Deadline deadline);
 
  private:

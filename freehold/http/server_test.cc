@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
@@ -353,6 +355,90 @@ TEST_F(ServerTest, a_stop_lets_running_requests_finish_and_closes_idle_connectio
   EXPECT_EQ(served_.server().connections(), 0U);
 }
 
+bool can_connect(std::uint16_t port) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::socket socket{context};
+  boost::system::error_code failure;
+  socket.connect({boost::asio::ip::address_v4::loopback(), port}, failure);
+  return !failure;
+}
+
+class SlowlyDrainedServer : public ServerTest {
+ protected:
+  SlowlyDrainedServer() : ServerTest({.drain_timeout = 10s}, 2) {}
+};
+
+TEST_F(SlowlyDrainedServer, a_request_on_an_open_connection_is_answered_while_it_stops) {
+  RawClient idle{served_.port()}, another{served_.port()};
+  EXPECT_EQ(idle.ask(request("GET", "/hello")).header("Connection"), "");
+  EXPECT_EQ(another.ask(request("GET", "/hello")).header("Connection"), "");
+  const auto begun = SteadyClock::now();
+  std::jthread stopping{[&] { served_.stop(60s); }};
+  EXPECT_TRUE(comes_true([&] { return !can_connect(served_.port()); }));
+  for (RawClient* client : {&idle, &another}) {
+    const RawAnswer answer = client->ask(request("GET", "/hello"));
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("Connection"), "close");
+    EXPECT_TRUE(client->is_closed());
+    client->close();
+  }
+  stopping.join();
+  EXPECT_LT(SteadyClock::now() - begun, 10s) << "it waits for nobody once all have gone";
+}
+
+TEST_F(WideServer, idle_connections_of_all_threads_are_closed_after_the_drain) {
+  held = 0;
+  std::list<RawClient> running, idle;
+  for (int i = 0; i < threads; ++i) {
+    running.emplace_back(served_.port()).send(request("GET", "/hold"));
+    EXPECT_TRUE(comes_true([i] { return held == i + 1; }));
+  }
+  for (int i = 0; i < threads; ++i)
+    EXPECT_EQ(idle.emplace_back(served_.port()).ask(request("GET", "/hello")).status, 200);
+  std::jthread stopping{[&] { served_.stop(60s); }};
+  for (RawClient& client : idle) EXPECT_TRUE(client.is_closed()) << "while others are answered";
+  ends.changed("");
+  for (RawClient& client : running) {
+    EXPECT_EQ(client.answer().status, 204);
+    client.close();
+  }
+}
+
+class UndrainedServer : public ServerTest {
+ protected:
+  UndrainedServer() : ServerTest({.drain_timeout = 0ms}) {}
+};
+
+TEST_F(UndrainedServer, what_was_sent_while_an_answer_was_taken_is_answered) {
+  constexpr std::size_t bytes = 20'000'000;
+  RawClient client{served_.port()};
+  client.send(request("GET", "/repeat?bytes=" + std::to_string(bytes)));
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
+  client.send(request("GET", "/hello"));
+  std::jthread stopping{[&] { served_.stop(60s); }};
+  EXPECT_TRUE(comes_true([&] { return !can_connect(served_.port()); }));
+  EXPECT_EQ(client.read_until("HTTP/").size(), bytes + 5);
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("1.1 200 "));
+  client.close();
+}
+
+TEST_F(ServerTest, who_has_connected_when_a_stop_begins_is_answered) {
+  std::latch is_busy{1}, may_go_on{1};
+  boost::asio::post(served_.executor(), [&] {
+    is_busy.count_down();
+    may_go_on.wait();
+  });
+  is_busy.wait();
+  RawClient client{served_.port()};
+  client.send(request("GET", "/hello"));
+  boost::asio::co_spawn(served_.executor(), served_.server().stop(deadline_in(10s)),
+                        boost::asio::detached);
+  may_go_on.count_down();
+  const RawAnswer answer = client.answer();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.header("Connection"), "close");
+}
+
 TEST_F(ServerTest, a_stop_cuts_at_its_deadline_what_does_not_finish) {
   RawClient client{served_.port()};
   client.send(request("GET", "/wait/60000"));
@@ -363,7 +449,7 @@ TEST_F(ServerTest, a_stop_cuts_at_its_deadline_what_does_not_finish) {
 
 TEST(Server, a_stop_under_load_answers_every_request_that_it_took) {
   for (int round = 0; round < 5; ++round) {
-    ServedRoutes served;
+    ServedRoutes served{{.drain_timeout = 10s}};
     static std::atomic<int> taken;
     taken = 0;
     served.routes()
@@ -373,15 +459,17 @@ TEST(Server, a_stop_under_load_answers_every_request_that_it_took) {
         })
         .open();
     served.start();
-    std::atomic<int> answered = 0;
+    std::atomic<int> answered = 0, unanswered = 0;
     std::vector<std::jthread> clients;
     std::latch begun{4};
     for (int i = 0; i < 4; ++i)
       clients.emplace_back([&] {
         RawClient client{served.port()};
-        bool first = true;
-        while (client.ask(request("GET", "/count")).status == 204) {
-          ++answered;
+        bool first = true, keep = true;
+        while (keep) {
+          const RawAnswer answer = client.ask(request("GET", "/count"));
+          ++(answer.status == 204 ? answered : unanswered);
+          keep = answer.status == 204 && answer.header("Connection") != "close";
           if (std::exchange(first, false)) begun.count_down();
         }
       });
@@ -389,6 +477,7 @@ TEST(Server, a_stop_under_load_answers_every_request_that_it_took) {
     served.stop(10s);
     clients.clear();
     EXPECT_EQ(answered, taken);
+    EXPECT_EQ(unanswered, 0) << "all were told by an answer that there will be no other";
   }
 }
 
