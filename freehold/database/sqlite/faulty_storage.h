@@ -8,7 +8,7 @@
 
 namespace freehold {
 
-// Registered as an SQLite VFS while it lives; SqliteOptions::storage is its name. The hooks are
+// An SQLite VFS, to be used while it lives; SqliteOptions::storage is its name. The hooks are
 // called on the thread that writes, before the file is touched; anything but 0 (SQLITE_OK) is
 // returned to SQLite instead of touching it.
 class FaultyStorage {

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <string>
+#include <utility>
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
@@ -13,10 +14,13 @@ namespace {
 
 constexpr int waiting_factor = 4;
 
+// The first takes as long as some hundred pages need to be written; the second leaves few of those.
+constexpr int passes_max = 2;
+
 }  // namespace
 
-void SqliteCheckpointer::start(std::unique_ptr<SqliteConnection> bulk) {
-  bulk_ = std::move(bulk);
+void SqliteCheckpointer::start(std::unique_ptr<SqliteConnection> passing) {
+  passing_ = std::move(passing);
   thread_ = std::thread{[this] { run_thread(); }};
 }
 
@@ -27,26 +31,36 @@ void SqliteCheckpointer::stop() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
-  bulk_.reset();
+  passing_.reset();
 }
 
 void SqliteCheckpointer::rest() {
   if (!committed_) return;
   const int pages = lane_.wal_pages;
   statistics_.wal_pages = static_cast<std::uint64_t>(pages);
-  if (pages < last_pages_) next_due_ = pages_due_;  // the log has begun anew
+  if (pages < last_pages_) {  // the log has begun anew
+    next_due_ = pages_due_;
+    passes_ = 0;
+  }
   last_pages_ = pages;
   if (pages < next_due_) return;
   {
     const std::lock_guard lock{mutex_};
-    if (stage_ == Stage::bulk || stage_ == Stage::given_up) return;
-    if (stage_ == Stage::idle && thread_.joinable()) {
-      stage_ = Stage::bulk;
+    if (stage_ == Stage::passing || stage_ == Stage::given_up) return;
+    if (stage_ == Stage::passed) {
+      stage_ = Stage::idle;
+      committed_ = false;  // it may have ended behind the commit that this follows
+      return;
+    }
+    if (passes_ < passes_max && thread_.joinable()) {
+      ++passes_;
+      ++statistics_.passes;
+      stage_ = Stage::passing;
       changed_.notify_all();
       return;
     }
-    stage_ = Stage::idle;
   }
+  passes_ = 0;
   carry_remainder();
 }
 
@@ -69,16 +83,17 @@ void SqliteCheckpointer::carry_remainder() {
 
 bool SqliteCheckpointer::truncate() {
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [this] { return stage_ != Stage::bulk; });
+  changed_.wait(lock, [this] { return stage_ != Stage::passing; });
   if (stage_ == Stage::given_up) return false;
-  stage_ = Stage::idle;
-  if (!committed_)
+  const bool pass_was_last = std::exchange(stage_, Stage::idle) == Stage::passed;
+  if (pass_was_last || !committed_)
     lane_.run("pragma user_version = " + std::to_string(lane_.number("pragma user_version")));
   const SqliteReaders::Pause pause{readers_};
   const bool is_empty = lane_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
   if (is_empty) ++statistics_.checkpoints;
-  committed_ = false;
+  committed_ = lane_.wal_was_written = false;
   last_pages_ = 0;
+  passes_ = 0;
   next_due_ = pages_due_;
   return is_empty;
 }
@@ -86,15 +101,15 @@ bool SqliteCheckpointer::truncate() {
 // SQLite syncs the file itself only at the end of the log. Here it spares the lane the wait for all
 // that this pass has written. False: what was written may be lost, although the kernel will not say
 // so a second time; only the log has it for certain.
-bool SqliteCheckpointer::carry_bulk() {
+bool SqliteCheckpointer::pass() {
   try {
     try {
-      bulk_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+      passing_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
     } catch (const DatabaseFault& fault) {
       if (!fault.error().is(errors::disk_full)) throw;  // it may have come from a sync
       record(Severity::error, "a checkpoint failed", {{"why", fault.what()}});
     }
-    bulk_->sync_file();
+    passing_->sync_file();
     return true;
   } catch (const DatabaseFault& fault) {
     record(Severity::error, "the database file cannot be synced; its log is kept until a restart",
@@ -106,13 +121,13 @@ bool SqliteCheckpointer::carry_bulk() {
 void SqliteCheckpointer::run_thread() {
   std::unique_lock lock{mutex_};
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || stage_ == Stage::bulk; });
+    changed_.wait(lock, [this] { return stopping_ || stage_ == Stage::passing; });
     if (stopping_) break;
     lock.unlock();
     readers_.drop_snapshots();
-    const bool is_synced = carry_bulk();
+    const bool is_synced = pass();
     lock.lock();
-    stage_ = is_synced ? Stage::remainder : Stage::given_up;
+    stage_ = is_synced ? Stage::passed : Stage::given_up;
     changed_.notify_all();
   }
   if (stage_ != Stage::given_up) stage_ = Stage::idle;

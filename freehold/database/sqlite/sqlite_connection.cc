@@ -51,7 +51,9 @@ int is_past(void* deadline) {
 }
 
 int note_wal_pages(void* connection, sqlite3*, const char*, int pages) {
-  static_cast<SqliteConnection*>(connection)->wal_pages = pages;
+  auto& written = *static_cast<SqliteConnection*>(connection);
+  written.wal_pages = pages;
+  written.wal_was_written = true;
   return SQLITE_OK;
 }
 

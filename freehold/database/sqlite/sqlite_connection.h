@@ -125,7 +125,8 @@ class SqliteConnection {
   [[noreturn]] void fail(int result, std::string_view text) const;
 
   sqlite3* handle() const { return handle_.get(); }
-  int wal_pages = 0;  // after the last commit of this connection
+  int wal_pages = 0;             // after the last commit of this connection
+  bool wal_was_written = false;  // by a commit of this connection, since this was last made false
   bool reads_only() const { return options_.reads_only; }
 
  private:

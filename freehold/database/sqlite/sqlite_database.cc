@@ -16,6 +16,7 @@
 #include "freehold/database/sqlite/sqlite_directory.h"
 #include "freehold/database/sqlite/sqlite_readers.h"
 #include "freehold/database/sqlite/sqlite_transaction.h"
+#include "freehold/database/sqlite/stepping_storage.h"
 
 namespace freehold {
 namespace {
@@ -97,8 +98,9 @@ Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(SqliteOptions optio
     auto parts = std::make_unique<Parts>(std::move(options), std::move(directory));
     FREEHOLD_TRY(parts->keep_books());
     if (parts->options.start_lane) {
-      parts->checkpointer.start(
-          std::make_unique<SqliteConnection>(connection_options(parts->options, false)));
+      auto passing = connection_options(parts->options, false);
+      passing.storage = stepping_storage(passing.storage);
+      parts->checkpointer.start(std::make_unique<SqliteConnection>(passing));
       parts->lane.start();
     }
     return std::unique_ptr<SqliteDatabase>{new SqliteDatabase{std::move(parts)}};

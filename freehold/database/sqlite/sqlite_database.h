@@ -43,7 +43,8 @@ struct SqliteOptions {
 };
 
 struct SqliteStatistics {
-  std::atomic<std::uint64_t> checkpoints = 0;  // complete ones
+  std::atomic<std::uint64_t> checkpoints = 0;  // complete ones, by the lane
+  std::atomic<std::uint64_t> passes = 0;       // that the checkpointer's thread was given
   std::atomic<std::uint64_t> wal_pages = 0;    // in the write-ahead log after the last commit
   std::atomic<std::uint64_t> reads = 0;
 };

@@ -218,5 +218,66 @@ TEST_F(SqliteFaults, the_log_is_kept_when_the_file_could_not_be_synced) {
   storage_.on_sync = nullptr;
 }
 
+TEST_F(SqliteFaults, what_is_written_during_a_pass_is_carried_by_another_one) {
+  constexpr int pages_due = 100;
+  SqliteOptions with_thread = faulty();
+  with_thread.start_lane = true;
+  with_thread.checkpoint_pages = pages_due;
+  open(with_thread);
+  std::atomic<std::thread::id> lane;
+  std::atomic<std::int64_t> id = 0, written_during_it = 0, carried_beside = 0;
+  storage_.on_write = [&](std::string_view file, std::int64_t) {
+    if (!file.ends_with(".sqlite") || std::this_thread::get_id() == lane) return SQLITE_OK;
+    if (++carried_beside > 1) return SQLITE_OK;
+    const Deadline latest = deadline_in(10s);
+    while (database_->statistics().wal_pages < 3 * pages_due && SteadyClock::now() < latest)
+      std::this_thread::yield();
+    written_during_it = id.load();
+    return SQLITE_OK;
+  };
+  const auto work = boost::asio::make_work_guard(context_);
+  while (database_->statistics().checkpoints == 0) {
+    submit([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
+      lane = std::this_thread::get_id();
+      transaction.run(insert_note, number, std::string(3000, 'x'));
+      return {};
+    });
+    while (outcomes_.back().empty()) context_.run_one();
+  }
+  EXPECT_GE(carried_beside, written_during_it) << "each note has a page of its own";
+  EXPECT_EQ(database_->statistics().passes, 2U);
+  database_.reset();
+  storage_.on_write = nullptr;
+}
+
+// Right after a complete one it might meet SQLite's bug: a log that is still needed begins anew.
+TEST_F(SqliteFaults, commits_that_write_nothing_lead_to_no_other_pass) {
+  SqliteOptions with_thread = faulty();
+  with_thread.start_lane = true;
+  with_thread.checkpoint_pages = 100;
+  open(with_thread);
+  constexpr int notes = 300;
+  std::atomic<int> carried = 0;
+  storage_.on_write = [&](std::string_view file, std::int64_t) {
+    if (file.ends_with(".sqlite")) ++carried;
+    return SQLITE_OK;
+  };
+  const auto work = boost::asio::make_work_guard(context_);
+  const auto write = [&](int count) {
+    submit([count](SqlTransaction& transaction) -> Result<> {
+      for (int id = 1; id <= count; ++id) transaction.run(insert_note, id, std::string(3000, 'x'));
+      return {};
+    });
+    while (outcomes_.back().empty()) context_.run_one();
+  };
+  write(notes);
+  while (carried < notes) write(0);
+  for (const Deadline end = deadline_in(300ms); SteadyClock::now() < end;) write(0);
+  EXPECT_EQ(database_->statistics().passes, 1U);
+  EXPECT_EQ(database_->statistics().checkpoints, 0U);
+  database_.reset();
+  storage_.on_write = nullptr;
+}
+
 }  // namespace
 }  // namespace freehold
