@@ -75,6 +75,14 @@ struct Head {
   EventId low;   // the last one that retention has cut
 };
 
+// Where a reader stands in a partition.
+struct Standing {
+  Head head;
+  // Of the event at its position, if it is still known: of each event that is kept, of low, and 0
+  // of position 0.
+  std::optional<std::uint64_t> stamp;
+};
+
 // How far a consumer has read one partition of another service's log.
 struct Cursor {
   EventId at;
@@ -198,10 +206,8 @@ class Books {
   virtual void seal(std::span<const NewEvent> events) = 0;
   // After the commit, once: the sealed events as they lie in the log.
   virtual std::vector<StoredEvent> sealed() = 0;
-  // The stamp of the event at that position, if it is still known: of each event that is kept, of
-  // low, and 0 of position 0.
-  virtual std::optional<std::uint64_t> stamp_at(std::uint32_t partition,
-                                                std::uint64_t position) = 0;
+  // One look at a partition, for a reader that stands at `position`.
+  virtual Standing standing_at(std::uint32_t partition, std::uint64_t position) = 0;
   // Events after `position`, in order, until `events_max` or `bytes_max` of JSON is reached.
   virtual std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
                                                 std::size_t events_max, std::size_t bytes_max) = 0;

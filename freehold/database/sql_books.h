@@ -41,7 +41,7 @@ class SqlBooks : public Books {
   // Crash points: log.after_append (before the heads), log.after_heads.
   void seal(std::span<const NewEvent> events) override;
   std::vector<StoredEvent> sealed() override { return std::exchange(sealed_, {}); }
-  std::optional<std::uint64_t> stamp_at(std::uint32_t partition, std::uint64_t position) override;
+  Standing standing_at(std::uint32_t partition, std::uint64_t position) override;
   std::vector<StoredEvent> events_after(std::uint32_t partition, std::uint64_t position,
                                         std::size_t events_max, std::size_t bytes_max) override;
   StateSum sum_of_states(std::string_view family) override;

@@ -26,13 +26,14 @@ struct LogRow {
 };
 BOOST_DESCRIBE_STRUCT(LogRow, (), (log_id, partitions))
 
-struct HeadRow {
+struct StandingRow {
   std::int64_t position;
   std::int64_t stamp;
   std::int64_t low_position;
   std::int64_t low_stamp;
+  std::optional<std::int64_t> stamp_there;
 };
-BOOST_DESCRIBE_STRUCT(HeadRow, (), (position, stamp, low_position, low_stamp))
+BOOST_DESCRIBE_STRUCT(StandingRow, (), (position, stamp, low_position, low_stamp, stamp_there))
 
 struct WritableHeadRow {
   std::int64_t position;
@@ -56,8 +57,6 @@ struct StateRow {
 BOOST_DESCRIBE_STRUCT(StateRow, (), (version, place))
 
 constexpr sql::Query<LogRow()> the_log{"select log_id, partitions from freehold_log"};
-constexpr sql::Query<HeadRow(std::int64_t)> head_of{
-    "select position, stamp, low_position, low_stamp from freehold_head where partition = $1"};
 constexpr sql::Query<WritableHeadRow(std::int64_t)> locked_head{
     sql::locking("select position, appended from freehold_head where partition = $1 for update")};
 constexpr sql::Change<void(std::int64_t, std::int64_t, std::int64_t, Time)> set_head{
@@ -68,8 +67,9 @@ constexpr sql::Change<void(std::int64_t, std::int64_t, Time, std::string_view, s
     insert_event{
         "insert into freehold_event (place, stamp, appended, type, recipient, subject, json) "
         "values ($1, $2, $3, $4, $5, $6, $7)"};
-constexpr sql::Query<std::int64_t(std::int64_t)> stamp_of{
-    "select stamp from freehold_event where place = $1"};
+constexpr sql::Query<StandingRow(std::int64_t, std::int64_t)> standing_of{
+    "select h.position, h.stamp, h.low_position, h.low_stamp, e.stamp as stamp_there "
+    "from freehold_head h left join freehold_event e on e.place = $2 where h.partition = $1"};
 constexpr sql::Query<EventRow(std::int64_t, std::int64_t, std::int64_t)> events_between{
     "select place, stamp, type, recipient, json from freehold_event "
     "where place > $1 and place <= $2 order by place limit $3"};
@@ -111,10 +111,7 @@ LogIdentity SqlBooks::log() {
 }
 
 Head SqlBooks::head(std::uint32_t partition) {
-  const auto row = sql_.first(head_of, partition);
-  FREEHOLD_ASSERT(row, "this log does not have that partition");
-  return {.last = id_at(place_of(partition, row->position), row->stamp),
-          .low = id_at(place_of(partition, row->low_position), row->low_stamp)};
+  return standing_at(partition, 0).head;
 }
 
 void SqlBooks::lock_head(std::uint32_t partition) {
@@ -182,14 +179,21 @@ void SqlBooks::keep_state(const NewEvent& event, const EventId& id) {
   sql_.run(drop_if_cut, kept->place, replaced.partition, replaced.position);
 }
 
-std::optional<std::uint64_t> SqlBooks::stamp_at(std::uint32_t partition, std::uint64_t position) {
-  if (position == 0) return 0;
-  if (position > internal::position_max) return std::nullopt;
-  if (const auto stamp = sql_.first(stamp_of, place_of(partition, position)))
-    return internal::bits_in(*stamp);
-  const EventId low = head(partition).low;
-  if (low.position == position) return low.stamp;
-  return std::nullopt;
+Standing SqlBooks::standing_at(std::uint32_t partition, std::uint64_t position) {
+  const auto row = sql_.first(standing_of, partition,
+                              place_of(partition, std::min(position, internal::position_max)));
+  FREEHOLD_ASSERT(row, "this log does not have that partition");
+  const EventId low = id_at(place_of(partition, row->low_position), row->low_stamp);
+  Standing standing{
+      .head = {.last = id_at(place_of(partition, row->position), row->stamp), .low = low},
+      .stamp = std::nullopt};
+  if (position == 0)
+    standing.stamp = 0;
+  else if (row->stamp_there)
+    standing.stamp = internal::bits_in(*row->stamp_there);
+  else if (position == low.position)
+    standing.stamp = low.stamp;
+  return standing;
 }
 
 // In pages, since a thousand events may be 64 MiB of which the caller wants one.

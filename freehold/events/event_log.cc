@@ -171,14 +171,13 @@ bool EventLog::State::read_tail(Progress& progress, const internal::FamilyFilter
 }
 
 // Whether this log holds the place from which a reader asks.
-Result<> EventLog::State::check_place(Books& books, const EventId& place) const {
-  const Head head = books.head(place.partition);
+Result<> EventLog::State::check_place(const EventId& place, const Standing& standing) const {
+  const auto& [head, stamp] = standing;
   const auto stands = [&] {
     return "the reader stands at " + place.text() + " of the log of " + service_;
   };
   if (place.position < head.low.position)
     return Error{errors::log_truncated, stands() + ", which was cut up to " + head.low.text()};
-  const auto stamp = books.stamp_at(place.partition, place.position);
   if (place.position > head.last.position || !stamp)
     return Error{errors::log_diverged, stands() + ", which ends with " + head.last.text()};
   if (*stamp != place.stamp)
@@ -194,13 +193,13 @@ Task<Result<>> EventLog::State::read_database(Progress* progress,
   const auto read = co_await database_.read([&](SqlTransaction& transaction) -> Result<> {
     Books& books = transaction.books();
     FeedAnswer& answer = progress->answer;
-    FREEHOLD_TRY(check_place(books, answer.through));
-    const Head head = books.head(answer.after.partition);
-    answer.head = head.last;
-    answer.low = head.low;
+    const Standing standing = books.standing_at(answer.through.partition, answer.through.position);
+    FREEHOLD_TRY(check_place(answer.through, standing));
+    answer.head = standing.head.last;
+    answer.low = standing.head.low;
     const auto events = books.events_after(answer.after.partition, answer.through.position,
                                            options_.answer_events_max, options_.answer_bytes_max);
-    progress->full = !look(*progress, *filter, events) || answer.through != head.last;
+    progress->full = !look(*progress, *filter, events) || answer.through != answer.head;
     return {};
   });
   co_return read;

@@ -67,7 +67,7 @@ class RetentionTest : public testing::Test {
   }
   EventId id_at(std::uint64_t position) {
     return service_->read<EventId>([position](SqlTransaction& transaction) {
-      return EventId{0, position, transaction.books().stamp_at(0, position).value()};
+      return EventId{0, position, transaction.books().standing_at(0, position).stamp.value()};
     });
   }
   Result<FeedAnswer> ask(const EventId& after, std::string consumer = "") {

@@ -132,7 +132,8 @@ Result<bool> Comparison::has_read(SqlTransaction& transaction,
   for (std::size_t partition = 0; partition < heads.size(); ++partition) {
     if (partition >= places.size()) return heads[partition].position == 0;
     FREEHOLD_TRY(const EventId place, EventId::from_text(places[partition]));
-    if (transaction.books().stamp_at(place.partition, place.position) != place.stamp)
+    if (place.partition != partition ||
+        transaction.books().standing_at(place.partition, place.position).stamp != place.stamp)
       return Error{errors::log_diverged, reconciliation_.peer + " stands at " + place.text() +
                                              ", which this service's log does not hold: first " +
                                              reconciliation_.peer + " rejoin commands@" +

@@ -76,7 +76,7 @@ class EventLog::State : public std::enable_shared_from_this<State> {
             std::span<const StoredEvent> events) const;
   bool read_tail(Progress& progress, const internal::FamilyFilter& filter);
   Task<Result<>> read_database(Progress* progress, const internal::FamilyFilter* filter);
-  Result<> check_place(Books& books, const EventId& place) const;
+  Result<> check_place(const EventId& place, const Standing& standing) const;
   struct Seen {
     std::uint64_t commits;  // that the tail was told of
     std::uint64_t hints;    // of commits of other instances
