@@ -38,6 +38,14 @@ class SqliteFaults : public SqliteTest {
     return faulty;
   }
 
+  // With a lane and a checkpointer that run by themselves.
+  void open_with_threads(int pages_due) {
+    SqliteOptions with_threads = faulty();
+    with_threads.start_lane = true;
+    with_threads.checkpoint_pages = pages_due;
+    open(with_threads);
+  }
+
   void submit_note(std::int64_t id, std::size_t bytes) {
     submit([this, id, bytes](SqlTransaction& transaction) -> Result<> {
       transaction.on_commit([this, id] { committed_.push_back(id); });
@@ -180,10 +188,7 @@ TEST_F(SqliteFaults, the_process_ends_by_itself_after_an_unknown_commit) {
 // The kernel tells of a failed write once: a later sync of the same file says that all is well.
 TEST_F(SqliteFaults, the_log_is_kept_when_the_file_could_not_be_synced) {
   constexpr int pages_due = 100;
-  SqliteOptions with_thread = faulty();
-  with_thread.start_lane = true;
-  with_thread.checkpoint_pages = pages_due;
-  open(with_thread);
+  open_with_threads(pages_due);
   std::atomic<std::thread::id> lane;
   std::atomic<int> carried_by_lane = 0;
   std::promise<void> failed;
@@ -220,10 +225,7 @@ TEST_F(SqliteFaults, the_log_is_kept_when_the_file_could_not_be_synced) {
 
 TEST_F(SqliteFaults, what_is_written_during_a_pass_is_carried_by_another_one) {
   constexpr int pages_due = 100;
-  SqliteOptions with_thread = faulty();
-  with_thread.start_lane = true;
-  with_thread.checkpoint_pages = pages_due;
-  open(with_thread);
+  open_with_threads(pages_due);
   std::atomic<std::thread::id> lane;
   std::atomic<std::int64_t> id = 0, written_during_it = 0, carried_beside = 0;
   storage_.on_write = [&](std::string_view file, std::int64_t) {
@@ -252,10 +254,7 @@ TEST_F(SqliteFaults, what_is_written_during_a_pass_is_carried_by_another_one) {
 
 // Right after a complete one it might meet SQLite's bug: a log that is still needed begins anew.
 TEST_F(SqliteFaults, commits_that_write_nothing_lead_to_no_other_pass) {
-  SqliteOptions with_thread = faulty();
-  with_thread.start_lane = true;
-  with_thread.checkpoint_pages = 100;
-  open(with_thread);
+  open_with_threads(100);
   constexpr int notes = 300;
   std::atomic<int> carried = 0;
   storage_.on_write = [&](std::string_view file, std::int64_t) {
