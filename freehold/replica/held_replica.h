@@ -24,7 +24,7 @@
 
 namespace freehold {
 
-// The rows that were asked for are kept, and let go by the transaction that changes them: what is
+// Rows that were read are kept, and let go by the transaction that changes them: what is
 // found is never older than the replica's table. A transaction that writes asks the replica itself.
 // Where other instances share the database one of them may fill the table, unheard of here: there
 // nothing is kept, and each find is a read. Callable from any thread. The database outlives it, and
@@ -44,7 +44,9 @@ class HeldReplica {
         rows_(std::make_shared<Rows>(rows_max, &HeldReplica::key_of)) {}
 
   // Those of these keys, in their order; those that are not known are left out. From memory if all
-  // are held, else all in one read: one that is not known is never held. Fails as Database::read.
+  // are held, else all in one read: one that is not known is never held. Such a read also takes in
+  // the next 128 rows of the table, from its last key to its first, until it has been through or
+  // half of the places are spoken for. Fails as Database::read.
   Task<Result<std::vector<Row>>> find_all(std::vector<Key> keys) const;
 
   // As Replica::program(); its transactions also let go of the rows that they change.
@@ -73,13 +75,20 @@ auto HeldReplica<From, Row>::key_of(const Row& row) -> const Key& {
 template <StateEvent From, Described Row>
 Task<Result<std::vector<Row>>> HeldReplica<From, Row>::find_all(std::vector<Key> keys) const {
   if (auto held = rows_->find_all(keys)) co_return *std::move(held);
-  const std::uint64_t moment = rows_->moment();
-  FREEHOLD_CO_TRY(auto found,
-                  co_await database_.read([replica = replica_, keys](SqlTransaction& transaction) {
-                    return replica.find_all(transaction, keys);
-                  }));
-  if (!database_.is_shared()) rows_->keep(found, moment);
-  co_return found;
+  const typename Rows::Moment moment = rows_->moment();
+  const bool keeps = !database_.is_shared();
+  const bool walks = keeps && !moment.walk.is_over;
+  FREEHOLD_CO_TRY(
+      auto read,
+      co_await database_.read([replica = replica_, keys, walks, from = moment.walk.down_to,
+                               step = rows_->walk_step()](SqlTransaction& transaction) {
+        std::vector<Row> walked;
+        if (walks) walked = replica.last_before(transaction, from, step);
+        return std::pair{replica.find_all(transaction, keys), std::move(walked)};
+      }));
+  auto& [found, walked] = read;
+  if (keeps) rows_->keep(found, walked, moment);
+  co_return std::move(found);
 }
 
 template <StateEvent From, Described Row>

@@ -83,6 +83,24 @@ TEST_F(HeldReplicaTest, finds_what_was_found_before_without_a_read) {
   EXPECT_THAT(ask({"z"}), ElementsAre(ShelfRow{"z", 3, 1})) << "what is not there is not held";
 }
 
+TEST_F(HeldReplicaTest, takes_in_the_table_with_the_first_reads) {
+  constexpr std::int64_t subjects = 300;
+  put_many(subjects, 1, 1);
+  remove(shelf_name(7), 2);
+  ConsumerLoop& loop = hold(64 * 1024);
+  ASSERT_TRUE(follows(loop));
+  for (int i = 0; i < 3; ++i) ask({"no shelf has this name"});
+  change_the_table_behind_it();
+  for (std::int64_t i = 0; i < subjects; ++i)
+    if (i != 7) EXPECT_EQ(ask({shelf_name(i)})[0].books, 1) << "held, though never asked for";
+  EXPECT_THAT(ask({shelf_name(7)}), IsEmpty());
+  ASSERT_TRUE(desk_->wait_for(loop.rebuild()));
+  for (int i = 0; i < 3; ++i) ask({"no shelf has this name"});
+  change_the_table_behind_it();
+  for (std::int64_t i = 0; i < subjects; ++i)
+    if (i != 7) EXPECT_EQ(ask({shelf_name(i)})[0].books, 1) << "held anew after a rebuild";
+}
+
 TEST_F(HeldReplicaTest, finds_a_change_and_a_deletion_as_soon_as_they_are_in_the_table) {
   put("a", 1, 1);
   const ConsumerLoop& loop = hold();
@@ -131,11 +149,11 @@ TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
   const auto is_held = [&](const std::string& key) {
     return rows->find_all(std::vector{key}).has_value();
   };
-  const auto keep = [&](ShelfRow row, std::uint64_t moment) {
-    rows->keep(std::vector{std::move(row)}, moment);
+  const auto keep = [&](ShelfRow row, const HeldRows::Moment& moment) {
+    rows->keep(std::vector{std::move(row)}, {}, moment);
   };
-  const std::uint64_t before = rows->moment();
-  std::uint64_t during = 0;
+  const HeldRows::Moment before = rows->moment();
+  HeldRows::Moment during;
   ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
     rows->change(transaction, "a");
     during = rows->moment();
@@ -154,6 +172,29 @@ TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
   EXPECT_TRUE(is_held("a"));
 }
 
+TEST_F(HeldReplicaTest, goes_on_with_the_table_where_it_was_and_leaves_half_of_the_places) {
+  using HeldRows = internal::HeldRows<std::string, ShelfRow>;
+  const auto rows = std::make_shared<HeldRows>(
+      16, [](const ShelfRow& row) -> const std::string& { return row.shelf; });
+  ASSERT_EQ(rows->walk_step(), 8);
+  std::vector<ShelfRow> walked;
+  for (const char name : std::string_view{"zyxwvuts"})
+    walked.push_back({std::string(1, name), 1, 1});
+  const HeldRows::Moment first = rows->moment();
+  ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
+    rows->change(transaction, "a");
+    rows->keep({}, walked, rows->moment());
+    return {};
+  }));
+  rows->keep({}, walked, first);
+  EXPECT_EQ(rows->moment().walk, first.walk) << "what was not taken in is read once more";
+  ASSERT_TRUE(comes_true([&] {
+    rows->keep({}, walked, rows->moment());
+    return rows->moment().walk.down_to == "s";
+  }));
+  EXPECT_TRUE(rows->moment().walk.is_over) << "the rest is for what is asked for";
+}
+
 TEST_F(HeldReplicaTest, lets_all_go_when_the_replica_is_rebuilt) {
   put("a", 1, 1);
   ConsumerLoop& loop = hold();
@@ -164,19 +205,19 @@ TEST_F(HeldReplicaTest, lets_all_go_when_the_replica_is_rebuilt) {
   EXPECT_THAT(ask({"a"}), ElementsAre(ShelfRow{"a", 1, 1}));
 }
 
-// It has one set.
+// It has one set. With the last of them comes the one before it.
 TEST_F(HeldReplicaTest, holds_four_rows_of_one_set) {
   put_many(5, 1, 1);
   ASSERT_TRUE(follows(hold(4)));
-  for (int i = 0; i < 4; ++i) ask({shelf_name(i)});
+  for (int i = 4; i >= 1; --i) ask({shelf_name(i)});
   change_the_table_behind_it();
-  for (int i = 0; i < 4; ++i)
+  for (int i = 4; i >= 1; --i)
     EXPECT_THAT(ask({shelf_name(i)}), ElementsAre(ShelfRow{shelf_name(i), 1, 1}));
-  EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1})) << "read now";
+  EXPECT_THAT(ask({shelf_name(0)}), ElementsAre(ShelfRow{shelf_name(0), 99, 1})) << "read now";
   desk_->script("update shelf_replica set books = 100");
-  EXPECT_THAT(ask({shelf_name(4)}), ElementsAre(ShelfRow{shelf_name(4), 99, 1}));
+  EXPECT_THAT(ask({shelf_name(0)}), ElementsAre(ShelfRow{shelf_name(0), 99, 1}));
   int held = 0;
-  for (int i = 3; i >= 0; --i) held += ask({shelf_name(i)})[0].books == 1 ? 1 : 0;
+  for (int i = 1; i <= 4; ++i) held += ask({shelf_name(i)})[0].books == 1 ? 1 : 0;
   EXPECT_GE(held, 2) << "one was pushed out, and another when that was read again";
 }
 

@@ -11,7 +11,7 @@ namespace order {
 inline constexpr freehold::Replica<product::ProductState, ProductRow> product_replica{
     "product_replica"};
 
-// The same with what was ordered of late in memory: every order asks for names and prices.
+// The same with its rows in memory: every order asks for names and prices.
 using ProductsAtHand = freehold::HeldReplica<product::ProductState, ProductRow>;
 
 }  // namespace order
