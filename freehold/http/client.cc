@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The real network: TCP connections kept alive, in a bounded pool for each address. Beast's parser
-// reads the head; a body of known length is read straight into the answer.
+// The real network: TCP connections kept alive, in a bounded pool for each address. A body of known
+// length is read straight into the answer.
 #include <array>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -13,8 +13,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
 #include <charconv>
 #include <deque>
 #include <map>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "freehold/base/errors.h"
+#include "freehold/http/internal/message_parser.h"
 #include "freehold/http/internal/wire.h"
 #include "freehold/http/transport.h"
 
@@ -36,36 +35,7 @@ using Timer = asio::basic_waitable_timer<SteadyClock>;
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t input_bytes = 16 * 1024;
 
-class ResponseParser final : public boost::beast::http::basic_parser<false> {
- public:
-  ResponseParser(Response& into, std::size_t body_bytes_max) : into_(into) {
-    body_limit(body_bytes_max);
-  }
-
- private:
-  using View = boost::beast::string_view;
-  static std::string_view view(View text) { return {text.data(), text.size()}; }
-
-  void on_request_impl(boost::beast::http::verb, View, View, int, error_code&) override {}
-  void on_response_impl(int status, View, int, error_code&) override { into_.status = status; }
-  void on_field_impl(boost::beast::http::field, View name, View value, error_code&) override {
-    into_.headers.add(view(name), view(value));
-  }
-  void on_header_impl(error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  std::size_t on_body_impl(View body, error_code&) override {
-    into_.body += view(body);
-    return body.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, View, error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, View body, error_code&) override {
-    into_.body += view(body);
-    return body.size();
-  }
-  void on_finish_impl(error_code&) override {}
-
-  Response& into_;
-};
+using ResponseParser = internal::MessageParser<Response>;
 
 // One connection, with the timer of the exchange that uses it. Used by one exchange at a time; the
 // mutex keeps an alarm that fires late from touching the next one's.
@@ -75,6 +45,7 @@ struct Link {
   void arm(const asio::any_io_executor& thread, Deadline deadline, std::shared_ptr<Link> self);
   void disarm();
   bool is_alive();  // nobody has closed it, and nothing unasked for has arrived
+  std::string_view arrived() const { return std::string_view{input}.substr(begin, end - begin); }
 
   tcp::socket socket;
   Timer timer;
@@ -320,18 +291,15 @@ Task<Result<Response>> NetworkTransport::receive(std::shared_ptr<Link> link, Met
   link->reusable = false;
   for (;;) {
     Response response;
-    ResponseParser parser{response, options_.answer_bytes_max};
-    if (method == Method::head) parser.skip(true);
+    ResponseParser parser{response, {input_bytes, options_.answer_bytes_max}};
+    if (method == Method::head) parser.expect_no_body();
     while (!parser.is_header_done()) {
       if (link->begin == link->end && !co_await read_some(link)) co_return broken("no answer");
       error_code failure;
-      link->begin += parser.put(
-          asio::const_buffer{link->input.data() + link->begin, link->end - link->begin}, failure);
-      if (failure == boost::beast::http::error::need_more) {
-        if (!co_await read_some(link)) co_return broken("half an answer");
-      } else if (failure) {
-        co_return broken(failure.message());
-      }
+      const std::size_t taken = parser.put(link->arrived(), failure);
+      if (failure) co_return broken(failure.message());
+      link->begin += taken;
+      if (taken == 0 && !co_await read_some(link)) co_return broken("half an answer");
     }
     if (response.status < 200) continue;  // 100 Continue, 103 Early Hints: the answer follows
     if (!parser.is_done() && !co_await read_body(link, &parser, &response))
@@ -352,16 +320,14 @@ Task<bool> NetworkTransport::read_body(std::shared_ptr<Link> link, ResponseParse
         link->socket, asio::buffer(response->body.data() + here, *length - here), as_tuple);
     co_return here + count == *length;
   }
-  parser->eager(true);
+  parser->take_body();
   while (!parser->is_done()) {
     error_code failure;
-    if (link->begin < link->end)
-      link->begin += parser->put(
-          asio::const_buffer{link->input.data() + link->begin, link->end - link->begin}, failure);
-    if (failure && failure != boost::beast::http::error::need_more) co_return false;
+    if (link->begin < link->end) link->begin += parser->put(link->arrived(), failure);
+    if (failure) co_return false;
     if (parser->is_done()) break;
     if (co_await read_some(link)) continue;
-    if (link->late || !parser->need_eof()) co_return false;
+    if (link->late) co_return false;
     parser->put_eof(failure);
     co_return !failure;
   }

@@ -24,8 +24,8 @@
 
 #include "freehold/base/errors.h"
 #include "freehold/base/record.h"
+#include "freehold/http/internal/message_parser.h"
 #include "freehold/http/internal/pieces.h"
-#include "freehold/http/internal/request_parser.h"
 #include "freehold/http/internal/unsent_answers.h"
 #include "freehold/http/internal/wire.h"
 #include "freehold/http/problem.h"
@@ -155,7 +155,8 @@ class Server::Listener::Connection final : public StreamSink {
   std::list<Connection*>::iterator place_;
   tcp::socket socket_;
   Request request_;
-  internal::RequestParser parser_{request_, options_};
+  internal::MessageParser<Request> parser_{request_,
+                                           {options_.header_bytes_max, options_.body_bytes_max}};
   Response response_;
   std::string input_;  // bytes [begin_, end_) have arrived and are not parsed yet
   std::size_t begin_ = 0;
@@ -190,6 +191,7 @@ Task<Arrival> Server::Listener::Connection::read_request() {
   request_.clear();
   response_.clear();  // an idle connection keeps no large answer
   parser_.begin();
+  parser_.take_body();
   bool told_to_continue = false;
   bool began = begin_ < end_;
   allow(began ? options_.request_timeout : options_.idle_timeout);
@@ -197,7 +199,7 @@ Task<Arrival> Server::Listener::Connection::read_request() {
     if (begin_ < end_) {
       error_code failure;
       begin_ += parser_.put({input_.data() + begin_, end_ - begin_}, failure);
-      if (failure && failure != boost::beast::http::error::need_more) co_return refuse(failure);
+      if (failure) co_return refuse(failure);
       if (parser_.is_done()) {
         keep_alive_ = parser_.keep_alive();
         old_client_ = parser_.is_old();
