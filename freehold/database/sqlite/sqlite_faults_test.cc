@@ -54,6 +54,14 @@ class SqliteFaults : public SqliteTest {
     });
   }
 
+  // Until the lane, which runs by itself, has told what became of it.
+  void write(std::move_only_function<Result<>(SqlTransaction&)> body) {
+    context_.restart();
+    const auto work = boost::asio::make_work_guard(context_);
+    submit(std::move(body));
+    while (outcomes_.back().empty()) context_.run_one();
+  }
+
   // From now on the log may not grow beyond `bytes`.
   void fill_disk_beyond(std::int64_t bytes) {
     storage_.on_write = [bytes](std::string_view file, std::int64_t end) {
@@ -203,19 +211,17 @@ TEST_F(SqliteFaults, the_log_is_kept_when_the_file_could_not_be_synced) {
     return SQLITE_IOERR_FSYNC;
   };
   std::int64_t id = 0;
-  const auto work = boost::asio::make_work_guard(context_);
-  const auto write = [&] {
-    submit([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
+  const auto write_one = [&] {
+    write([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
       lane = std::this_thread::get_id();
       transaction.run(insert_note, number, std::string(3000, 'x'));
       return {};
     });
-    while (outcomes_.back().empty()) context_.run_one();
   };
   auto has_been_tried = failed.get_future();
-  while (has_been_tried.wait_for(0s) != std::future_status::ready) write();
+  while (has_been_tried.wait_for(0s) != std::future_status::ready) write_one();
   carried_by_lane = 0;
-  for (int i = 0; i < 4 * pages_due; ++i) write();
+  for (int i = 0; i < 4 * pages_due; ++i) write_one();
   EXPECT_EQ(database_->statistics().checkpoints, 0U);
   EXPECT_EQ(carried_by_lane, 0);
   database_.reset();
@@ -237,14 +243,12 @@ TEST_F(SqliteFaults, what_is_written_during_a_pass_is_carried_by_another_one) {
     return SQLITE_OK;
   };
   std::int64_t id = 0;
-  const auto work = boost::asio::make_work_guard(context_);
   while (database_->statistics().passes < 2 && database_->statistics().checkpoints == 0) {
-    submit([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
+    write([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
       lane = std::this_thread::get_id();
       transaction.run(insert_note, number, std::string(3000, 'x'));
       return {};
     });
-    while (outcomes_.back().empty()) context_.run_one();
   }
   EXPECT_EQ(database_->statistics().passes, 2U);
   EXPECT_EQ(database_->statistics().checkpoints, 0U) << "the lane had all of it to carry";
@@ -261,17 +265,15 @@ TEST_F(SqliteFaults, commits_that_write_nothing_lead_to_no_other_pass) {
     if (file.ends_with(".sqlite")) ++carried;
     return SQLITE_OK;
   };
-  const auto work = boost::asio::make_work_guard(context_);
-  const auto write = [&](int count) {
-    submit([count](SqlTransaction& transaction) -> Result<> {
+  const auto write_many = [&](int count) {
+    write([count](SqlTransaction& transaction) -> Result<> {
       for (int id = 1; id <= count; ++id) transaction.run(insert_note, id, std::string(3000, 'x'));
       return {};
     });
-    while (outcomes_.back().empty()) context_.run_one();
   };
-  write(notes);
-  while (carried < notes) write(0);
-  for (const Deadline end = deadline_in(300ms); SteadyClock::now() < end;) write(0);
+  write_many(notes);
+  while (carried < notes) write_many(0);
+  for (const Deadline end = deadline_in(300ms); SteadyClock::now() < end;) write_many(0);
   EXPECT_EQ(database_->statistics().passes, 1U);
   EXPECT_EQ(database_->statistics().checkpoints, 0U);
   database_.reset();
