@@ -39,7 +39,7 @@ class PasswordPool {
  public:
   struct Options {
     // 0: a quarter of the cores, at least one, for a machine that serves others too. One that is
-    // this service's own can give all its cores; each verifies about 25 passwords a second.
+    // this service's own can give all its cores; each verifies some 40 passwords a second.
     std::size_t threads = 0;
     // Operations that wait for a thread, in each queue. With one thread, on a machine whose cores
     // are busy, the last of 32 waits for some three seconds.
@@ -71,7 +71,8 @@ class PasswordPool {
   template <class T>
   Task<Result<T>> submit(Queue queue, std::move_only_function<Result<T>()> work);
   void enqueue(Queue queue, Job job);
-  Job next_job();  // under mutex_; one of the queues is not empty
+  bool has_job() const;  // under mutex_
+  Job next_job();        // under mutex_; one of the queues is not empty
   void serve();
 
   const std::size_t queue_max_;

@@ -9,12 +9,12 @@
 #include "freehold/base/crash_point.h"
 #include "freehold/base/errors.h"
 #include "freehold/base/id.h"
+#include "freehold/base/memory.h"
 #include "freehold/base/record.h"
 #include "freehold/database/migrations.h"
 #include "freehold/database/postgres/postgres_url.h"
 #include "freehold/database/sqlite/sqlite_directory.h"
 #include "freehold/service/internal/confinement_probe.h"
-#include "freehold/service/internal/resting_memory.h"
 #include "freehold/service/operator_command.h"
 #include "freehold/service/records.h"
 #include "freehold/service/service_parts.h"
@@ -82,7 +82,7 @@ Database& Service::database(std::span<const Migration> migrations) {
   parts.confine_process();
 
   // From here on there are threads.
-  internal::give_back_unused_memory();
+  give_back_unused_memory();
   auto executor = parts.io.get_executor();
   parts.transport = http::network_transport(executor);
   if (const auto done = run_on_running_service(parts)) std::exit(*done);  // NOLINT

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // With the allocator of the services' programs.
-#include "freehold/service/internal/resting_memory.h"
+#include "freehold/base/memory.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "freehold/base/clock.h"
 
-namespace freehold::internal {
+namespace freehold {
 namespace {
 
 constexpr std::size_t pieces_at_peak = 65'536;  // of 1,000 bytes
@@ -32,7 +34,7 @@ std::size_t resident_mib() {
   return std::strtoull(end, nullptr, 10) * static_cast<std::size_t>(::getpagesize()) >> 20;
 }
 
-TEST(RestingMemory, what_a_peak_has_left_unused_goes_back_to_the_kernel) {
+TEST(Memory, what_a_peak_has_left_unused_goes_back_to_the_kernel) {
   give_back_unused_memory();
   const std::size_t before = resident_mib();
   {
@@ -47,5 +49,26 @@ TEST(RestingMemory, what_a_peak_has_left_unused_goes_back_to_the_kernel) {
   EXPECT_LE(resident_mib(), before + 15);
 }
 
+TEST(Memory, what_a_thread_keeps_is_used_again_until_it_is_given_back) {
+  std::thread{[] {
+    constexpr std::size_t size = std::size_t{32} << 20;
+    const auto faults = [] {
+      ::rusage usage{};
+      EXPECT_EQ(::getrusage(RUSAGE_THREAD, &usage), 0);
+      return usage.ru_minflt;
+    };
+    const auto use_much = [] { std::memset(std::make_unique<char[]>(size).get(), 1, size); };
+    KeptMemory memory;
+    const std::size_t before = resident_mib();
+    use_much();
+    EXPECT_GE(resident_mib(), before + 30);
+    const auto faults_before = faults();
+    use_much();
+    EXPECT_LT(faults(), faults_before + 100) << "of 8,192 pages";
+    memory.give_back();
+    EXPECT_LE(resident_mib(), before + 5);
+  }}.join();
+}
+
 }  // namespace
-}  // namespace freehold::internal
+}  // namespace freehold
