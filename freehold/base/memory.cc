@@ -46,6 +46,10 @@ KeptMemory::KeptMemory() {
     record(Severity::warning, "unused memory is given back: the allocator refused");
 }
 
+KeptMemory::~KeptMemory() {
+  give_back();
+}
+
 void KeptMemory::give_back() {
   if (!arena_) return;
   mallctl(of_arena(*arena_, "purge").c_str(), nullptr, nullptr, nullptr, 0);

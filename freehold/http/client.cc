@@ -293,8 +293,11 @@ Task<Result<Response>> NetworkTransport::receive(std::shared_ptr<Link> link, Met
     Response response;
     ResponseParser parser{response, {input_bytes, options_.answer_bytes_max}};
     if (method == Method::head) parser.expect_no_body();
+    bool has_begun = false;
     while (!parser.is_header_done()) {
-      if (link->begin == link->end && !co_await read_some(link)) co_return broken("no answer");
+      if (link->begin == link->end && !co_await read_some(link))
+        co_return broken(has_begun ? "half an answer" : "no answer");
+      has_begun = true;
       error_code failure;
       const std::size_t taken = parser.put(link->arrived(), failure);
       if (failure) co_return broken(failure.message());

@@ -311,6 +311,16 @@ TEST_F(ScriptedPeer, answers_of_every_framing_are_read) {
   }
 }
 
+// 16 KiB, or some more that come with its end.
+TEST_F(ScriptedPeer, an_answer_whose_head_is_too_large_is_none) {
+  for (const int fields : {150, 400}) {  // of 100 bytes
+    std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n";
+    for (int i = 0; i < fields; ++i) head += "X-Field: " + std::string(89, 'x') + "\r\n";
+    ScriptedServer server{{head + "\r\nfine"}};
+    EXPECT_EQ(ask(server, Method::post, once()).has_value(), fields == 150) << fields;
+  }
+}
+
 TEST_F(ScriptedPeer, an_answer_that_does_not_come_whole_leaves_an_unsafe_call_indeterminate) {
   for (const char* bytes :
        {"", "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nfine", "HTTP/1.1 200 OK\r\nConte",

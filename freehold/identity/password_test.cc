@@ -9,9 +9,11 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -95,6 +97,21 @@ TEST(PasswordPool, hashes_and_verifies_and_goes_on_with_the_callers_executor) {
   context.run();
   EXPECT_EQ(verified, 2);
   EXPECT_EQ(resumed_on, std::this_thread::get_id());
+}
+
+// After a second its threads give their memory back and wait without an end.
+TEST(PasswordPool, goes_on_after_a_rest) {
+  PasswordPool pool;
+  Outcomes outcomes;
+  for (int round = 0; round < 2; ++round) {
+    asio::io_context context;
+    asio::co_spawn(context, hash_into(&pool, &outcomes), asio::detached);
+    context.run();
+    const auto rest = asio::make_work_guard(context);
+    context.restart();
+    context.run_for(std::chrono::milliseconds{1200});
+  }
+  EXPECT_EQ(outcomes.done, 2);
 }
 
 TEST(PasswordPool, takes_what_its_queue_holds_and_refuses_the_rest_at_once) {

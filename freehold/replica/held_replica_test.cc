@@ -57,6 +57,22 @@ class HeldReplicaTest : public LibraryTest {
     return copy(held_->program());
   }
 
+  static constexpr std::int64_t subjects = 300;
+  void miss(int times) {
+    for (int i = 0; i < times; ++i) ask({"no shelf has this name"});
+  }
+  // How many of them are found in memory.
+  std::int64_t held() {
+    change_the_table_behind_it();
+    std::int64_t held = 0;
+    for (std::int64_t i = 0; i < subjects; ++i) {
+      const Rows rows = ask({shelf_name(i)});
+      if (!rows.empty() && rows[0].books != 99) ++held;
+    }
+    desk_->script("update shelf_replica set books = 1");
+    return held;
+  }
+
   // A body that applies this state to the replica's table, as its consumer does.
   auto state(std::int64_t books, std::int64_t version) {
     return [this, books, version](SqlTransaction& transaction) {
@@ -84,21 +100,36 @@ TEST_F(HeldReplicaTest, finds_what_was_found_before_without_a_read) {
 }
 
 TEST_F(HeldReplicaTest, takes_in_the_table_with_the_first_reads) {
-  constexpr std::int64_t subjects = 300;
   put_many(subjects, 1, 1);
   remove(shelf_name(7), 2);
   ConsumerLoop& loop = hold(64 * 1024);
   ASSERT_TRUE(follows(loop));
-  for (int i = 0; i < 3; ++i) ask({"no shelf has this name"});
-  change_the_table_behind_it();
-  for (std::int64_t i = 0; i < subjects; ++i)
-    if (i != 7) EXPECT_EQ(ask({shelf_name(i)})[0].books, 1) << "held, though never asked for";
+  miss(3);
+  EXPECT_EQ(held(), subjects - 1) << "though nobody asked for them";
   EXPECT_THAT(ask({shelf_name(7)}), IsEmpty());
   ASSERT_TRUE(desk_->wait_for(loop.rebuild()));
-  for (int i = 0; i < 3; ++i) ask({"no shelf has this name"});
-  change_the_table_behind_it();
+  miss(3);
+  EXPECT_EQ(held(), subjects - 1) << "and anew after a rebuild";
+}
+
+TEST_F(HeldReplicaTest, takes_in_what_came_after_it_had_been_through_the_table) {
+  const ConsumerLoop& loop = hold(64 * 1024);
+  miss(1);
+  put_many(subjects, 1, 1);
+  ASSERT_TRUE(follows(loop));
+  miss(10);
+  EXPECT_EQ(held(), 0) << "a walk costs something, too";
+  miss(200);
+  EXPECT_EQ(held(), subjects);
+}
+
+TEST_F(HeldReplicaTest, goes_on_behind_rows_that_were_deleted) {
+  put_many(subjects, 1, 1);
   for (std::int64_t i = 0; i < subjects; ++i)
-    if (i != 7) EXPECT_EQ(ask({shelf_name(i)})[0].books, 1) << "held anew after a rebuild";
+    if (i != 0) remove(shelf_name(i), 2);
+  ASSERT_TRUE(follows(hold(64 * 1024)));
+  miss(3);
+  EXPECT_EQ(held(), 1);
 }
 
 TEST_F(HeldReplicaTest, finds_a_change_and_a_deletion_as_soon_as_they_are_in_the_table) {
@@ -150,7 +181,7 @@ TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
     return rows->find_all(std::vector{key}).has_value();
   };
   const auto keep = [&](ShelfRow row, const HeldRows::Moment& moment) {
-    rows->keep(std::vector{std::move(row)}, {}, moment);
+    rows->keep({std::move(row)}, {}, moment);
   };
   const HeldRows::Moment before = rows->moment();
   HeldRows::Moment during;
@@ -172,27 +203,56 @@ TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
   EXPECT_TRUE(is_held("a"));
 }
 
-TEST_F(HeldReplicaTest, goes_on_with_the_table_where_it_was_and_leaves_half_of_the_places) {
-  using HeldRows = internal::HeldRows<std::string, ShelfRow>;
-  const auto rows = std::make_shared<HeldRows>(
-      16, [](const ShelfRow& row) -> const std::string& { return row.shelf; });
-  ASSERT_EQ(rows->walk_step(), 8);
-  std::vector<ShelfRow> walked;
-  for (const char name : std::string_view{"zyxwvuts"})
-    walked.push_back({std::string(1, name), 1, 1});
-  const HeldRows::Moment first = rows->moment();
+// Of sixteen places, so eight rows a step.
+class HeldRowsTest : public HeldReplicaTest {
+ protected:
+  using Held = internal::HeldRows<std::string, ShelfRow>;
+
+  static Held::Walked step(std::string_view names, bool is_over = false) {
+    Held::Walked walked{.down_to = std::string{names.back()}, .is_over = is_over};
+    for (const char name : names) walked.rows.push_back({std::string{name}, 1, 1});
+    return walked;
+  }
+  bool is_held(const std::string& key) const {
+    return rows_->find_all(std::vector{key}).has_value();
+  }
+  static const std::string& key_of(const ShelfRow& row) { return row.shelf; }
+
+  std::shared_ptr<Held> rows_ = std::make_shared<Held>(16, &key_of);
+};
+
+TEST_F(HeldRowsTest, a_step_is_taken_again_when_something_has_changed_since) {
+  const Held::Moment before = rows_->moment();
+  ASSERT_TRUE(before.step);
+  EXPECT_EQ(before.step->rows, 8);
   ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
-    rows->change(transaction, "a");
-    rows->keep({}, walked, rows->moment());
+    rows_->change(transaction, "a");
+    EXPECT_FALSE(rows_->moment().step) << "it could not be kept";
     return {};
   }));
-  rows->keep({}, walked, first);
-  EXPECT_EQ(rows->moment().walk, first.walk) << "what was not taken in is read once more";
-  ASSERT_TRUE(comes_true([&] {
-    rows->keep({}, walked, rows->moment());
-    return rows->moment().walk.down_to == "s";
-  }));
-  EXPECT_TRUE(rows->moment().walk.is_over) << "the rest is for what is asked for";
+  ASSERT_TRUE(comes_true([&] { return rows_->moment().step.has_value(); }));
+  rows_->keep({}, step("zy"), before);
+  EXPECT_FALSE(rows_->moment().step->before);
+  EXPECT_FALSE(is_held("z"));
+}
+
+TEST_F(HeldRowsTest, two_that_took_the_same_step_have_gone_it_once) {
+  const Held::Moment first = rows_->moment();
+  rows_->keep({}, step("zyx"), first);
+  EXPECT_EQ(rows_->moment().step->before, "x");
+  const Held::Moment second = rows_->moment();
+  rows_->keep({}, step("wvu"), second);
+  rows_->keep({}, step("zyx"), first);
+  rows_->keep({}, step("wvu"), second);
+  EXPECT_EQ(rows_->moment().step->before, "u");
+  rows_->keep({}, step("ts"), rows_->moment());
+  EXPECT_FALSE(rows_->moment().step) << "the rest of the places is for what is asked for";
+}
+
+TEST_F(HeldRowsTest, what_nobody_asked_for_pushes_nothing_out) {
+  rows_ = std::make_shared<Held>(4, &key_of);
+  rows_->keep({{"a", 1, 1}, {"b", 1, 1}, {"c", 1, 1}, {"d", 1, 1}}, step("zy"), rows_->moment());
+  for (const char* key : {"a", "b", "c", "d"}) EXPECT_TRUE(is_held(key));
 }
 
 TEST_F(HeldReplicaTest, lets_all_go_when_the_replica_is_rebuilt) {
@@ -222,11 +282,10 @@ TEST_F(HeldReplicaTest, holds_four_rows_of_one_set) {
 }
 
 TEST_F(HeldReplicaTest, finds_all_when_more_are_asked_for_than_it_may_hold) {
-  constexpr std::int64_t subjects = 50;
-  put_many(subjects, 1, 1);
+  put_many(50, 1, 1);
   ASSERT_TRUE(follows(hold(3)));
   for (int round = 0; round < 2; ++round)
-    for (std::int64_t i = 0; i < subjects; ++i)
+    for (std::int64_t i = 0; i < 50; ++i)
       EXPECT_THAT(ask({shelf_name(i), shelf_name(0)}),
                   ElementsAre(ShelfRow{shelf_name(i), 1, 1}, ShelfRow{shelf_name(0), 1, 1}));
 }

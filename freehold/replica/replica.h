@@ -61,10 +61,6 @@ class Replica {
   // Of several, in the order of the keys; those that are not known are left out.
   std::vector<Row> find_all(SqlTransaction& transaction, std::span<const Key> keys) const;
 
-  // At most so many, backwards from the one before `key`, or from the last.
-  std::vector<Row> last_before(SqlTransaction& transaction, const std::optional<Key>& key,
-                               std::size_t rows_max) const;
-
   std::string_view table() const { return table_; }
   ReplicaProgram program() const;
 
@@ -99,22 +95,6 @@ std::vector<Row> Replica<From, Row>::find_all(SqlTransaction& transaction,
   rows.reserve(keys.size());
   for (const Key& key : keys)
     if (auto row = find(transaction, key)) rows.push_back(*std::move(row));
-  return rows;
-}
-
-template <StateEvent From, Described Row>
-std::vector<Row> Replica<From, Row>::last_before(SqlTransaction& transaction,
-                                                 const std::optional<Key>& key,
-                                                 std::size_t rows_max) const {
-  const std::string text = internal::select_last(table_, column_names<Row>(),
-                                                 internal::subject_name<From>(), key.has_value());
-  SqlStatement& statement = transaction.statement(text);
-  const internal::StatementUse use{statement};
-  bind_value(statement, 1, static_cast<std::int64_t>(rows_max));
-  if (key) bind_value(statement, 2, *key);
-  std::vector<Row> rows;
-  rows.reserve(rows_max);
-  while (statement.next()) rows.push_back(internal::current_row<Row>(statement, text));
   return rows;
 }
 

@@ -18,13 +18,13 @@ std::string_view sql_type(ColumnType type) {
   return "text";
 }
 
-std::string select_living(std::string_view table, std::span<const std::string> columns) {
+std::string select_columns(std::span<const std::string> columns) {
   std::string text = "select ";
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (i > 0) text += ", ";
     text += columns[i];
   }
-  return text + " from " + std::string{table} + " where freehold_deleted = 0";
+  return text;
 }
 
 }  // namespace
@@ -67,14 +67,16 @@ std::string sum_of_rows(std::string_view table) {
 
 std::string select_row(std::string_view table, std::span<const std::string> columns,
                        std::string_view key) {
-  return select_living(table, columns) + " and " + std::string{key} + " = $1";
+  return select_columns(columns) + " from " + std::string{table} + " where " + std::string{key} +
+         " = $1 and freehold_deleted = 0";
 }
 
-std::string select_last(std::string_view table, std::span<const std::string> columns,
-                        std::string_view key, bool has_before) {
+std::string select_before(std::string_view table, std::span<const std::string> columns,
+                          std::string_view key, bool has_key) {
   const std::string key_text{key};
-  return select_living(table, columns) + (has_before ? " and " + key_text + " < $2" : "") +
-         " order by " + key_text + " desc limit $1";
+  return select_columns(columns) + ", freehold_deleted from " + std::string{table} +
+         (has_key ? " where " + key_text + " < $2" : "") + " order by " + key_text +
+         " desc limit $1";
 }
 
 UnreadableState::UnreadableState(const Delivery& delivery, std::string_view why)

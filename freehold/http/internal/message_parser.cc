@@ -35,8 +35,7 @@ class MessageParser<Message>::Parser final
       into_.target = in_origin_form(view(target));
     }
   }
-  void on_response_impl(int status, View, int version, error_code&) override {
-    is_old_ = version < 11;
+  void on_response_impl(int status, View, int, error_code&) override {
     if constexpr (std::is_same_v<Message, Response>) into_.status = status;
   }
   void on_field_impl(Field, View name, View value, error_code&) override {
@@ -73,6 +72,7 @@ template <class Message>
 void MessageParser<Message>::begin() {
   std::destroy_at(parser_.get());
   std::construct_at(parser_.get(), into_, limits_);
+  head_taken_ = 0;
 }
 
 template <class Message>
@@ -85,11 +85,16 @@ void MessageParser<Message>::expect_no_body() {
   parser_->skip(true);
 }
 
+// Beast takes a head field by field, and compares with its limit only what it is given at a time.
 template <class Message>
 std::size_t MessageParser<Message>::put(std::string_view bytes, error_code& failure) {
+  using boost::beast::http::error;
   const std::size_t taken =
       parser_->put(boost::asio::const_buffer{bytes.data(), bytes.size()}, failure);
-  if (failure == boost::beast::http::error::need_more) failure = {};
+  if (failure == error::need_more) failure = {};
+  if (is_header_done()) return taken;
+  head_taken_ += taken;
+  if (!failure && head_taken_ > limits_.header_bytes_max) failure = error::header_limit;
   return taken;
 }
 

@@ -16,8 +16,13 @@
 namespace freehold::internal {
 
 // Rows by their keys, in memory. A key has a set of four places, which others have too; in a full
-// set the row that came last pushes one out, so that there are never more rows than places, and
+// set a row that was asked for pushes one out, so that there are never more rows than places, and
 // none has to be looked for to make room.
+//
+// Each read of what is missing also takes a step of a walk through the table, from its last key to
+// its first, so that it need not be missed row by row. The walk ends at the first key, or when it
+// has met half as many rows as there are places. From the first key it begins anew after as many
+// reads as have cost what it did: the table may have been filled only then.
 //
 // Never older than the table: a transaction that changes a row lets it go before it commits, and
 // until what follows its commit (or it was undone) nothing is taken in. What was read before that
@@ -45,39 +50,48 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     return found;
   }
 
-  // How far the table was gone through, from its last key to its first, to take rows in before
-  // anybody asks for them.
-  struct Walk {
-    std::optional<Key> down_to{};  // nothing: it has not begun
-    bool is_over = false;          // at the first key, or half of the places are filled
-    friend bool operator==(const Walk&, const Walk&) = default;
+  // Of the walk: the next `rows` rows of the table, which are those before that key, or the last.
+  struct Step {
+    std::optional<Key> before{};
+    std::size_t rows = 0;
   };
 
-  // The moment before a read, for `keep`.
+  // What such a step has found.
+  struct Walked {
+    std::vector<Row> rows{};
+    std::optional<Key> down_to{};  // the last key that was looked at, if there was one
+    bool is_over = false;          // there are no others before it
+  };
+
+  // The moment before a read, for `keep`. No step while it could not be kept.
   struct Moment {
     std::uint64_t changes = 0;
-    Walk walk{};
+    std::optional<Step> step{};
   };
   Moment moment() const {
     const std::scoped_lock lock{mutex_};
-    return {changes_, walk_};
+    if (!walk_.goes_on || under_way_ > 0) return {changes_};
+    return {changes_, Step{walk_.down_to, step_rows()}};
   }
 
-  // How many rows a read goes on with the walk: some 0.1 ms of SQLite's.
-  std::size_t walk_step() const { return std::min<std::size_t>(128, sets_ * set_size / 2); }
-
-  // Takes in what was read since that moment, unless something has changed since. `walked`: the
-  // next walk_step() rows of the walk, fewer at its end; they push nothing out.
-  void keep(std::span<const Row> rows, std::span<const Row> walked, const Moment& moment) {
-    auto kept = copies_of(rows);  // and those pushed out, when the lock is gone
-    auto kept_beside = copies_of(walked);
+  // Takes in what was read since that moment, unless something has changed since. `walked`, of that
+  // moment's step, pushes nothing out.
+  void keep(std::vector<Row> rows, Walked walked, const Moment& moment) {
+    std::vector<RowPointer> asked_for = pointers_to(std::move(rows));  // and later those pushed out
+    std::vector<RowPointer> met = pointers_to(std::move(walked.rows));
     const std::scoped_lock lock{mutex_};
     if (under_way_ > 0 || changes_ != moment.changes) return;
     if (rows_.empty()) rows_.resize(sets_ * set_size);
-    for (RowPointer& row : kept) row.swap(rows_[place_for(key_of_(*row))]);
-    for (RowPointer& row : kept_beside)
-      if (RowPointer& place = rows_[place_for(key_of_(*row))]; !place) place = std::move(row);
-    if (walk_ == moment.walk) go_on(walked);
+    for (RowPointer& row : asked_for) {
+      const auto place = held_or_free(key_of_(*row));
+      row.swap(rows_[place ? *place : set_of(key_of_(*row)) + pushed_++ % set_size]);
+    }
+    for (RowPointer& row : met)
+      if (const auto place = held_or_free(key_of_(*row))) row.swap(rows_[*place]);
+    if (!moment.step)
+      begin_anew_when_it_pays();
+    else if (walk_.goes_on && moment.step->before == walk_.down_to)
+      walk_on(walked, met.size());
   }
 
   // This transaction changes the row of that key.
@@ -96,7 +110,6 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     const std::scoped_lock lock{mutex_};
     rows_.swap(gone);
     walk_ = {};
-    walked_ = 0;
   }
 
  private:
@@ -104,12 +117,15 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
 
   static constexpr std::size_t set_size = 4;
 
-  static std::vector<RowPointer> copies_of(std::span<const Row> rows) {
-    std::vector<RowPointer> copies;
-    copies.reserve(rows.size());
-    for (const Row& row : rows) copies.push_back(std::make_unique<Row>(row));
-    return copies;
+  static std::vector<RowPointer> pointers_to(std::vector<Row> rows) {
+    std::vector<RowPointer> pointers;
+    pointers.reserve(rows.size());
+    for (Row& row : rows) pointers.push_back(std::make_unique<Row>(std::move(row)));
+    return pointers;
   }
+
+  // Some 0.1 ms of SQLite's.
+  std::size_t step_rows() const { return std::min<std::size_t>(128, sets_ * set_size / 2); }
 
   // The first place of that key's set.
   std::size_t set_of(const Key& key) const { return std::hash<Key>{}(key) % sets_ * set_size; }
@@ -122,20 +138,28 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
     return std::nullopt;
   }
 
-  // The place of that key's row, or an empty one of its set, or any of it.
-  std::size_t place_for(const Key& key) {
-    if (const auto place = place_of(key)) return *place;
+  // The place of that key's row, or a free one of its set.
+  std::optional<std::size_t> held_or_free(const Key& key) const {
+    std::optional<std::size_t> free;
     const std::size_t first = set_of(key);
-    for (std::size_t place = first; place < first + set_size; ++place)
-      if (!rows_[place]) return place;
-    return first + pushed_++ % set_size;
+    for (std::size_t place = first; place < first + set_size; ++place) {
+      if (rows_[place] && key_of_(*rows_[place]) == key) return place;
+      if (!rows_[place] && !free) free = place;
+    }
+    return free;
   }
 
-  void go_on(std::span<const Row> walked) {
-    if (walk_.is_over) return;
-    walked_ += walked.size();
-    if (!walked.empty()) walk_.down_to = key_of_(walked.back());
-    walk_.is_over = walked.size() < walk_step() || walked_ >= rows_.size() / 2;
+  void walk_on(const Walked& walked, std::size_t rows) {
+    walk_.met += rows;
+    if (walked.down_to) walk_.down_to = walked.down_to;
+    walk_.is_full = walk_.met >= rows_.size() / 2;
+    walk_.goes_on = !walked.is_over && !walk_.is_full;
+  }
+
+  // A row costs ten times as much by a read of its own.
+  void begin_anew_when_it_pays() {
+    if (walk_.goes_on || walk_.is_full) return;
+    if (++walk_.reads_since > step_rows() + walk_.met / 10) walk_ = {};
   }
 
   void begin_change(SqlTransaction& transaction) {
@@ -156,8 +180,13 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   mutable std::mutex mutex_;      // guards all below
   std::vector<RowPointer> rows_;  // set by set; empty until the first is kept
   std::size_t pushed_ = 0;        // rows, out of full sets
-  Walk walk_;
-  std::size_t walked_ = 0;     // rows
+  struct {
+    std::optional<Key> down_to{};  // nothing: it has not begun
+    bool goes_on = true;
+    bool is_full = false;         // it has met half as many rows as there are places
+    std::size_t met = 0;          // rows
+    std::size_t reads_since = 0;  // its end
+  } walk_;
   std::uint64_t changes_ = 0;  // begun, and ended
   std::size_t under_way_ = 0;  // of them, whose transactions have not ended
 };

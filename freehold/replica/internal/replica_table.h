@@ -31,9 +31,10 @@ std::string upsert_row(const ReplicaTable& table, std::string_view into);
 std::string sum_of_rows(std::string_view table);  // how many, and the sum of their versions
 std::string select_row(std::string_view table, std::span<const std::string> columns,
                        std::string_view key);
-// From the last key backwards, at most $1 rows: of all, or of those before the key $2.
-std::string select_last(std::string_view table, std::span<const std::string> columns,
-                        std::string_view key, bool has_before);
+// At most $1 rows from the last key backwards, deleted or not (the last column says so): of all, or
+// of those before the key $2.
+std::string select_before(std::string_view table, std::span<const std::string> columns,
+                          std::string_view key, bool has_key);
 
 class UnreadableState : public std::runtime_error {
  public:
