@@ -173,43 +173,13 @@ TEST_F(HeldReplicaTest, holds_again_after_a_change_that_was_undone) {
   EXPECT_THAT(ask({"a"}), ElementsAre(ShelfRow{"a", 1, 1}));
 }
 
-TEST_F(HeldReplicaTest, does_not_keep_what_was_read_before_a_change) {
-  using HeldRows = internal::HeldRows<std::string, ShelfRow>;
-  const auto rows = std::make_shared<HeldRows>(
-      8, [](const ShelfRow& row) -> const std::string& { return row.shelf; });
-  const auto is_held = [&](const std::string& key) {
-    return rows->find_all(std::vector{key}).has_value();
-  };
-  const auto keep = [&](ShelfRow row, const HeldRows::Moment& moment) {
-    rows->keep({std::move(row)}, {}, moment);
-  };
-  const HeldRows::Moment before = rows->moment();
-  HeldRows::Moment during;
-  ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
-    rows->change(transaction, "a");
-    during = rows->moment();
-    keep({"b", 1, 1}, during);
-    EXPECT_FALSE(is_held("b")) << "a change is under way";
-    return {};
-  }));
-  ASSERT_TRUE(comes_true([&] {
-    keep({"b", 1, 1}, rows->moment());
-    return is_held("b");
-  })) << "it has ended";
-  keep({"a", 1, 1}, before);
-  keep({"a", 1, 1}, during);
-  EXPECT_FALSE(is_held("a"));
-  keep({"a", 2, 2}, rows->moment());
-  EXPECT_TRUE(is_held("a"));
-}
-
 // Of sixteen places, so eight rows a step.
 class HeldRowsTest : public HeldReplicaTest {
  protected:
   using Held = internal::HeldRows<std::string, ShelfRow>;
 
-  static Held::Walked step(std::string_view names, bool is_over = false) {
-    Held::Walked walked{.down_to = std::string{names.back()}, .is_over = is_over};
+  static Held::Walked step(std::string_view names) {
+    Held::Walked walked{.down_to = std::string{names.back()}};
     for (const char name : names) walked.rows.push_back({std::string{name}, 1, 1});
     return walked;
   }
@@ -220,6 +190,30 @@ class HeldRowsTest : public HeldReplicaTest {
 
   std::shared_ptr<Held> rows_ = std::make_shared<Held>(16, &key_of);
 };
+
+TEST_F(HeldRowsTest, does_not_keep_what_was_read_before_a_change) {
+  const auto keep = [&](ShelfRow row, const Held::Moment& moment) {
+    rows_->keep({std::move(row)}, {}, moment);
+  };
+  const Held::Moment before = rows_->moment();
+  Held::Moment during;
+  ASSERT_TRUE(desk_->write([&](SqlTransaction& transaction) -> Result<> {
+    rows_->change(transaction, "a");
+    during = rows_->moment();
+    keep({"b", 1, 1}, during);
+    EXPECT_FALSE(is_held("b")) << "a change is under way";
+    return {};
+  }));
+  ASSERT_TRUE(comes_true([&] {
+    keep({"b", 1, 1}, rows_->moment());
+    return is_held("b");
+  })) << "it has ended";
+  keep({"a", 1, 1}, before);
+  keep({"a", 1, 1}, during);
+  EXPECT_FALSE(is_held("a"));
+  keep({"a", 2, 2}, rows_->moment());
+  EXPECT_TRUE(is_held("a"));
+}
 
 TEST_F(HeldRowsTest, a_step_is_taken_again_when_something_has_changed_since) {
   const Held::Moment before = rows_->moment();
@@ -282,10 +276,11 @@ TEST_F(HeldReplicaTest, holds_four_rows_of_one_set) {
 }
 
 TEST_F(HeldReplicaTest, finds_all_when_more_are_asked_for_than_it_may_hold) {
-  put_many(50, 1, 1);
+  constexpr std::int64_t many = 50;
+  put_many(many, 1, 1);
   ASSERT_TRUE(follows(hold(3)));
   for (int round = 0; round < 2; ++round)
-    for (std::int64_t i = 0; i < 50; ++i)
+    for (std::int64_t i = 0; i < many; ++i)
       EXPECT_THAT(ask({shelf_name(i), shelf_name(0)}),
                   ElementsAre(ShelfRow{shelf_name(i), 1, 1}, ShelfRow{shelf_name(0), 1, 1}));
 }

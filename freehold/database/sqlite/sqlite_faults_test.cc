@@ -62,6 +62,15 @@ class SqliteFaults : public SqliteTest {
     while (outcomes_.back().empty()) context_.run_one();
   }
 
+  // A page of the log more; and who writes.
+  void write_page(std::int64_t id, std::atomic<std::thread::id>& lane) {
+    write([&lane, id](SqlTransaction& transaction) -> Result<> {
+      lane = std::this_thread::get_id();
+      transaction.run(insert_note, id, std::string(3000, 'x'));
+      return {};
+    });
+  }
+
   // From now on the log may not grow beyond `bytes`.
   void fill_disk_beyond(std::int64_t bytes) {
     storage_.on_write = [bytes](std::string_view file, std::int64_t end) {
@@ -211,17 +220,10 @@ TEST_F(SqliteFaults, the_log_is_kept_when_the_file_could_not_be_synced) {
     return SQLITE_IOERR_FSYNC;
   };
   std::int64_t id = 0;
-  const auto write_one = [&] {
-    write([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
-      lane = std::this_thread::get_id();
-      transaction.run(insert_note, number, std::string(3000, 'x'));
-      return {};
-    });
-  };
   auto has_been_tried = failed.get_future();
-  while (has_been_tried.wait_for(0s) != std::future_status::ready) write_one();
+  while (has_been_tried.wait_for(0s) != std::future_status::ready) write_page(++id, lane);
   carried_by_lane = 0;
-  for (int i = 0; i < 4 * pages_due; ++i) write_one();
+  for (int i = 0; i < 4 * pages_due; ++i) write_page(++id, lane);
   EXPECT_EQ(database_->statistics().checkpoints, 0U);
   EXPECT_EQ(carried_by_lane, 0);
   database_.reset();
@@ -243,13 +245,8 @@ TEST_F(SqliteFaults, what_is_written_during_a_pass_is_carried_by_another_one) {
     return SQLITE_OK;
   };
   std::int64_t id = 0;
-  while (database_->statistics().passes < 2 && database_->statistics().checkpoints == 0) {
-    write([&lane, number = ++id](SqlTransaction& transaction) -> Result<> {
-      lane = std::this_thread::get_id();
-      transaction.run(insert_note, number, std::string(3000, 'x'));
-      return {};
-    });
-  }
+  while (database_->statistics().passes < 2 && database_->statistics().checkpoints == 0)
+    write_page(++id, lane);
   EXPECT_EQ(database_->statistics().passes, 2U);
   EXPECT_EQ(database_->statistics().checkpoints, 0U) << "the lane had all of it to carry";
   database_.reset();

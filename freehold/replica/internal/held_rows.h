@@ -125,17 +125,18 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   }
 
   // Some 0.1 ms of SQLite's.
-  std::size_t step_rows() const { return std::min<std::size_t>(128, sets_ * set_size / 2); }
+  std::size_t step_rows() const { return std::min<std::size_t>(128, half()); }
+
+  // Of the places: what the walk may fill.
+  std::size_t half() const { return sets_ * set_size / 2; }
 
   // The first place of that key's set.
   std::size_t set_of(const Key& key) const { return std::hash<Key>{}(key) % sets_ * set_size; }
 
   // Of that key's row, if it is held.
   std::optional<std::size_t> place_of(const Key& key) const {
-    const std::size_t first = set_of(key);
-    for (std::size_t place = first; place < first + set_size; ++place)
-      if (rows_[place] && key_of_(*rows_[place]) == key) return place;
-    return std::nullopt;
+    const auto place = held_or_free(key);
+    return place && rows_[*place] ? place : std::nullopt;
   }
 
   // The place of that key's row, or a free one of its set.
@@ -152,13 +153,12 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   void walk_on(const Walked& walked, std::size_t rows) {
     walk_.met += rows;
     if (walked.down_to) walk_.down_to = walked.down_to;
-    walk_.is_full = walk_.met >= rows_.size() / 2;
-    walk_.goes_on = !walked.is_over && !walk_.is_full;
+    walk_.goes_on = !walked.is_over && walk_.met < half();
   }
 
   // A row costs ten times as much by a read of its own.
   void begin_anew_when_it_pays() {
-    if (walk_.goes_on || walk_.is_full) return;
+    if (walk_.goes_on || walk_.met >= half()) return;
     if (++walk_.reads_since > step_rows() + walk_.met / 10) walk_ = {};
   }
 
@@ -183,7 +183,6 @@ class HeldRows : public std::enable_shared_from_this<HeldRows<Key, Row>> {
   struct {
     std::optional<Key> down_to{};  // nothing: it has not begun
     bool goes_on = true;
-    bool is_full = false;         // it has met half as many rows as there are places
     std::size_t met = 0;          // rows
     std::size_t reads_since = 0;  // its end
   } walk_;
